@@ -1,0 +1,43 @@
+"""tensorseed: initial weights from a recipe, the same bytes everywhere and always.
+
+One way through: text -> `parse` -> `Recipe` -> `compile` -> `Plan` -> `stream` -> bytes.
+"""
+
+from importlib.metadata import version
+
+from service.errors import (
+    InvalidRecipe,
+    MalformedRecipe,
+    Problem,
+    RecipeTooLarge,
+    TensorseedError,
+    UnreadableFile,
+)
+from service.limits import Limits
+from service.output import generate, save_file
+from service.plan import Plan, compile, explain
+from service.recipe import Recipe, parse
+from service.stream import stream
+from service.verify import Verdict, verify
+
+__version__ = version("tensorseed")
+
+__all__ = [
+    "InvalidRecipe",
+    "Limits",
+    "MalformedRecipe",
+    "Plan",
+    "Problem",
+    "Recipe",
+    "RecipeTooLarge",
+    "TensorseedError",
+    "UnreadableFile",
+    "Verdict",
+    "compile",
+    "explain",
+    "generate",
+    "parse",
+    "save_file",
+    "stream",
+    "verify",
+]

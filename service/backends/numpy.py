@@ -1,0 +1,55 @@
+"""The backend that needs nothing but NumPy, and the reference for every other."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.numerics.array import Array
+from service.numerics.draws import Draws, Selection
+from service.numerics.positions import Block, coordinate_on
+from service.plan import PlannedTensor
+
+_BLOCK = 1 << 14
+"""Elements drawn at once: the scratch arrays of that many stay in a core's cache."""
+
+
+class NumpyBackend:
+    """Generates on the CPU with NumPy's vector operations, a cache-sized block at a time."""
+
+    name = "numpy"
+
+    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8]) -> None:
+        """Write elements of a tensor's block as the file stores them.
+
+        Args:
+            tensor: What to write.
+            first: Index in the block, row-major, of the first element.
+            out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
+        """
+        typed = out.view(tensor.dtype.storage)
+        block = Block(tensor.full_shape, tensor.block)
+        done = 0
+        while done < len(typed):
+            count = block.step(first + done, min(_BLOCK, len(typed) - done))
+            draws = block.draws(np, tensor.stream, first + done, count)
+            typed[done : done + count] = tensor.dtype.cast(np, _values(tensor, draws))
+            done += count
+
+
+def _values(tensor: PlannedTensor, draws: Draws) -> Array:
+    """Return float64 values, each under the law of the region that its element lies in."""
+    if len(tensor.regions) == 1:
+        return tensor.regions[0].law.sample(draws)
+    xp = draws.xp
+    stride, size = coordinate_on(tensor.full_shape, tensor.axis)
+    stops = xp.asarray([region.stop for region in tensor.regions], dtype=xp.uint64)
+    owner = xp.searchsorted(stops, draws.index // stride % size, side="right")
+    order = xp.argsort(owner, kind="stable")
+    ends = xp.searchsorted(owner[order], xp.arange(len(stops)), side="right")
+    values = xp.empty(draws.count, dtype=xp.float64)
+    start = 0
+    for region, end in zip(tensor.regions, ends.tolist(), strict=True):
+        if start < end:
+            chosen = order[start:end]
+            values[chosen] = region.law.sample(Selection(draws, chosen))
+        start = end
+    return values

@@ -1,0 +1,79 @@
+"""The safetensors file: its header to the byte, from names, dtypes and shapes alone.
+
+Source: https://github.com/huggingface/safetensors#format; docs/generator-v1.md, "The file".
+"""
+
+import json
+import re
+import struct
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+RESERVED_METADATA = "tensorseed."
+"""Metadata keys that begin so are the service's own."""
+
+# Control characters of C0 and C1, and the marks that turn text around on a screen.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Entry(NamedTuple):
+    """One tensor as the header lists it.
+
+    Args:
+        name: Its name.
+        dtype: safetensors spelling.
+        shape: Dimensions of the block that the file holds.
+        begin: Offset of its first byte from the end of the header.
+        end: Offset after its last byte.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+def name_problem(name: str, max_bytes: int) -> str | None:
+    """Return what keeps ``name`` from naming a tensor, or None.
+
+    >>> name_problem("__metadata__", 256)
+    '__metadata__ is the header\\'s own key'
+    """
+    if not name:
+        return "a name has at least one character"
+    if name == "__metadata__":
+        return "__metadata__ is the header's own key"
+    if len(name.encode()) > max_bytes:
+        return f"the name is {len(name.encode())} bytes of UTF-8; the limit is {max_bytes}"
+    if found := _FORBIDDEN.search(name):
+        return f"the name holds U+{ord(found[0]):04X}, a control or bidirectional character"
+    return None
+
+
+def file_order(size: int, name: str) -> tuple[int, bytes]:
+    """Return the key that sorts tensors into the file: wide dtypes first, then by UTF-8 name.
+
+    Args:
+        size: Bytes of one element. Falling sizes align every tensor to its own.
+        name: The tensor's name.
+    """
+    return -size, name.encode()
+
+
+def header(entries: Iterable[Entry], metadata: Mapping[str, str]) -> bytes:
+    """Return the header: its length as u64, JSON without spaces, padding to a multiple of 8.
+
+    Args:
+        entries: Tensors in file order.
+        metadata: Strings for ``__metadata__``, left out when empty.
+    """
+    document: dict[str, object] = {}
+    if metadata:
+        keys = sorted(metadata, key=str.encode)
+        document["__metadata__"] = {key: metadata[key] for key in keys}
+    for name, dtype, shape, begin, end in entries:
+        document[name] = {"dtype": dtype, "shape": shape, "data_offsets": (begin, end)}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text

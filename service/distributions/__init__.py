@@ -1,0 +1,48 @@
+"""Laws: from a tensor's words and positions to float64 values. One law a file, and this table."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal, Protocol
+
+from service.distributions.constant import Constant
+from service.distributions.delta import Delta
+from service.distributions.normal import Normal
+from service.distributions.truncated_normal import TruncatedNormal
+from service.distributions.uniform import Uniform
+from service.numerics.array import Array
+from service.numerics.draws import Draws
+
+
+class Distribution(Protocol):
+    """A law with every parameter resolved; making one checks that its values fit float64."""
+
+    name: ClassVar[str]
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """What, with the name, the stream and the positions, decides every value."""
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation, to about eight digits, for people to read."""
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """The smallest and the largest value before the cast."""
+
+    def sample(self, draws: Draws) -> Array:
+        """Return float64 values, shape (draws.count,)."""
+
+
+DISTRIBUTIONS: dict[str, type[Distribution]] = {
+    law.name: law for law in (Constant, Delta, Normal, TruncatedNormal, Uniform)
+}
+"""Every law by the name that plans and digests show."""
+
+CentredName = Literal["uniform", "normal", "truncated_normal"]
+
+CENTRED: dict[CentredName, Callable[[float], Distribution]] = {
+    "uniform": Uniform.of_variance,
+    "normal": Normal.of_variance,
+    "truncated_normal": TruncatedNormal.of_variance,
+}
+"""Zero-mean laws by name: each maps a variance to the law that has exactly it."""

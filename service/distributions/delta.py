@@ -1,0 +1,77 @@
+"""One value on a diagonal, zero elsewhere: the law of identity and dirac.
+
+Sources:
+    Le, Jaitly & Hinton 2015 (identity): https://arxiv.org/abs/1504.00941
+    Zagoruyko & Komodakis 2017, "DiracNets", section 2: https://arxiv.org/abs/1706.00388
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from service.numerics.array import Array, Namespace
+from service.numerics.draws import Draws
+from service.numerics.fans import Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """``value`` where the output channel, within its group, equals the input channel and every
+    other axis is at its middle, k // 2; zero elsewhere.
+
+    Args:
+        value: What stands on the diagonal.
+        geometry: The block and its full tensor.
+        out_axis: Axis of the output channels.
+        in_axis: Axis of the input channels.
+        groups: Into how many equal groups the outputs fall; each repeats the diagonal.
+    """
+
+    name: ClassVar[str] = "delta"
+    value: float
+    geometry: Geometry
+    out_axis: int
+    in_axis: int
+    groups: int = 1
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """Value, axes, groups, then the part: axis, start and its dimensions."""
+        part = self.geometry
+        places = (self.out_axis, self.in_axis, self.groups, part.axis, part.start)
+        return self.value, *map(float, places), *map(float, part.part_shape)
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation over the block."""
+        sizes = self.geometry.part_shape
+        diagonal = self.groups * min(self._outputs_per_group, sizes[self.in_axis])
+        share = diagonal / max(1, math.prod(sizes))
+        return self.value * share, abs(self.value) * math.sqrt(share * (1 - share))
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """Zero and the value, in order."""
+        return min(0.0, self.value), max(0.0, self.value)
+
+    @property
+    def _outputs_per_group(self) -> int:
+        return self.geometry.part_shape[self.out_axis] // self.groups
+
+    def sample(self, draws: Draws) -> Array:
+        """Return float64 values, shape (draws.count,)."""
+        xp = draws.xp
+        at = self._coordinates(xp, draws.index)
+        hit = at[self.out_axis] % self._outputs_per_group == at[self.in_axis]
+        for axis, size in enumerate(self.geometry.part_shape):
+            if axis not in (self.out_axis, self.in_axis):
+                hit &= at[axis] == size // 2
+        return xp.where(hit, self.value, 0.0)
+
+    def _coordinates(self, xp: Namespace, index: Array) -> list[Array]:
+        at: list[Array] = []
+        for size in reversed(self.geometry.shape):
+            at.insert(0, index % size)
+            index = index // size
+        at[self.geometry.axis] = at[self.geometry.axis] - self.geometry.start
+        return at

@@ -1,0 +1,76 @@
+"""The uniform law on an interval, symmetric about its centre to the last bit.
+
+Source: docs/generator-v1.md, "Uniform".
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from service.errors import LawOverflow
+from service.numerics.array import Array
+from service.numerics.draws import Draws
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """2^32 evenly spaced values inside [low, high].
+
+    Args:
+        low: Lower bound, below ``high``.
+        high: Upper bound.
+
+    Raises:
+        LawOverflow: ``high - low`` or ``low + high`` is not finite in float64.
+
+    >>> Uniform(-1.0, 1.0).extremes
+    (-0.9999999997671694, 0.9999999997671694)
+    """
+
+    name: ClassVar[str] = "uniform"
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.high - self.low) or not math.isfinite(self.low + self.high):
+            raise LawOverflow("high - low and low + high must be finite in float64")
+
+    @classmethod
+    def of_variance(cls, variance: float) -> "Uniform":
+        """Return the law of mean 0 and this variance: half its width is sqrt(3 variance)."""
+        half = math.sqrt(3.0 * variance)
+        return cls(-half, half)
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """The bounds."""
+        return self.low, self.high
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation."""
+        return (self.low + self.high) / 2, (self.high - self.low) / math.sqrt(12)
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """Values of the words 0 and 2^32 - 1."""
+        reach = (2.0**32 - 1) * self._step
+        return max(self._centre - reach, self.low), min(self._centre + reach, self.high)
+
+    def sample(self, draws: Draws) -> Array:
+        """Return float64 values, shape (draws.count,)."""
+        xp = draws.xp
+        # 2h + 1 - 2^32 is odd and below 2^53, so float64 holds it exactly and it is never 0.
+        values = (2 * draws.words + 1).astype(xp.float64)
+        values -= 2.0**32
+        values *= self._step
+        values += self._centre
+        return xp.clip(values, self.low, self.high)
+
+    @property
+    def _centre(self) -> float:
+        return (self.low + self.high) / 2
+
+    @property
+    def _step(self) -> float:
+        return ((self.high - self.low) / 2) * 2.0**-32

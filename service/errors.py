@@ -1,0 +1,99 @@
+"""What can go wrong, as one tree. It knows nothing of HTTP; ``web/problems.py`` maps it to statuses.
+
+::
+
+    TensorseedError
+    ├── MalformedRecipe     the bytes are not the strict JSON that a recipe is written in
+    ├── RecipeTooLarge      more bytes than the limit allows were sent
+    ├── InvalidRecipe       JSON, but it means nothing: every problem with its place
+    ├── SchemeError         one initialization cannot be made for one tensor
+    │   ├── MissingFan          a scheme needs fans and the tensor states none
+    │   ├── DegenerateFan       the fan that divides the variance is zero
+    │   ├── UnsuitableShape     identity and dirac need axes that the tensor lacks
+    │   ├── EmptyTruncation     too few of the 2^32 words fall between the bounds
+    │   └── LawOverflow         a value of the law does not fit float64 or the dtype
+    └── UnreadableFile      a file that should be safetensors is not
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHOWN = 100
+"""Characters of a client's input that a message may repeat."""
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as text that an error may carry: at most `SHOWN` characters.
+
+    >>> shown("w" * 500) == "w" * 99 + "…"
+    True
+    """
+    text = str(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a recipe.
+
+    Args:
+        pointer: RFC 6901 JSON Pointer to the place; ``""`` is the whole document.
+        detail: What is wrong, what the limit is and what would be valid.
+    """
+
+    pointer: str
+    detail: str
+
+
+class TensorseedError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class MalformedRecipe(TensorseedError):
+    """The bytes are not strict JSON: not UTF-8, truncated, a duplicate key, NaN, too deep."""
+
+
+class RecipeTooLarge(TensorseedError):
+    """The recipe's text is longer than ``max_body_bytes``."""
+
+
+class InvalidRecipe(TensorseedError):
+    """The recipe is JSON but cannot be carried out.
+
+    Args:
+        problems: At least one; in the order in which they were found.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        first = self.problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(f"{first.pointer or '/'}: {first.detail}{more}")
+
+
+class SchemeError(TensorseedError):
+    """An initialization cannot be made for this tensor; the plan adds where it was asked."""
+
+
+class MissingFan(SchemeError):
+    """A scheme divides by a fan, and neither shape, ``layout`` nor ``fan`` gives one."""
+
+
+class DegenerateFan(SchemeError):
+    """The selected fan is zero, so no variance exists."""
+
+
+class UnsuitableShape(SchemeError):
+    """The scheme is defined for other ranks or axes than the tensor has."""
+
+
+class EmptyTruncation(SchemeError):
+    """Fewer than 2^16 of the 2^32 words lie between the bounds of a truncated law."""
+
+
+class LawOverflow(SchemeError):
+    """A value that the law can take is not finite in float64 or in the tensor's dtype."""
+
+
+class UnreadableFile(TensorseedError):
+    """A file to be verified is not a safetensors file."""

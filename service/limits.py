@@ -1,0 +1,31 @@
+"""The limits a recipe must keep, as one table; every refusal names the one it met."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_DIMENSION = 2**53 - 1
+"""The largest dimension: above it JSON numbers are not integers to every client."""
+
+MAX_ELEMENTS = 2**63 - 1
+"""The most elements of a full tensor: element indices fit a signed 64-bit integer."""
+
+
+class Limits(BaseModel):
+    """What one recipe may ask for. Bytes unless the name says otherwise.
+
+    >>> Limits().max_tensors
+    200000
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_body_bytes: int = Field(16 * 2**20, ge=1, description="bytes of a recipe's JSON text")
+    max_tensors: int = Field(200_000, ge=1, description="tensors in one recipe")
+    max_rank: int = Field(8, ge=0, le=64, description="axes of one tensor")
+    max_name_bytes: int = Field(256, ge=1, description="UTF-8 bytes of a tensor's name")
+    max_metadata_bytes: int = Field(64 * 2**10, ge=0, description="UTF-8 bytes of the metadata")
+    max_header_bytes: int = Field(25_000_000, ge=8, description="bytes of the file's header")
+    max_total_bytes: int = Field(2 * 2**40, ge=1, description="bytes of one file's tensors")
+    max_parts: int = Field(1_024, ge=1, description="parts of one tensor")
+    max_wildcards: int = Field(256, ge=0, description="patterns with * in rules and include")
+    max_depth: int = Field(32, ge=1, description="nesting of a recipe's JSON")
+    max_errors: int = Field(20, ge=1, le=20, description="errors reported at once")

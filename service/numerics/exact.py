@@ -1,0 +1,58 @@
+"""Real functions that a plan needs, as the float64 nearest to the whole real expression.
+
+libm differs between platforms and is off by an ulp now and then, so these are computed with more
+digits than float64 can show and rounded once. Python's ``decimal`` is the same everywhere.
+
+Source: docs/generator-v1.md, "Plan arithmetic".
+"""
+
+from decimal import Decimal, localcontext
+from functools import lru_cache
+
+_DIGITS = 80
+_PI = Decimal(
+    "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534"
+)
+# The density past 40 sigma is below 10^-347: it changes no float64.
+_FAR = 40
+
+
+def _density(x: Decimal) -> Decimal:
+    return (-x * x / 2).exp() / (2 * _PI).sqrt()
+
+
+def _mass_below(x: Decimal) -> Decimal:
+    """P(0 < Z < x): density(x) * sum over k of x^(2k+1) / (1 * 3 * 5 ... (2k+1)), all one sign."""
+    term = total = x
+    odd = 1
+    while abs(term) > abs(total) * Decimal(10) ** -_DIGITS:
+        odd += 2
+        term *= x * x / odd
+        total += term
+    return total * _density(x)
+
+
+@lru_cache(maxsize=4096)
+def truncated_std(low: float, high: float) -> float:
+    """Return the standard deviation of a standard normal cut to [low, high].
+
+    Args:
+        low: Lower bound in sigma.
+        high: Upper bound in sigma, above ``low``.
+
+    Returns:
+        The float64 nearest to sqrt(1 + (low f(low) - high f(high))/Z - ((f(low) - f(high))/Z)^2),
+        where f is the normal density and Z the mass between the bounds.
+
+    Source:
+        Johnson, Kotz & Balakrishnan 1994, "Continuous univariate distributions" 1, section 10.1.
+
+    >>> truncated_std(-2.0, 2.0)
+    0.8796256610342398
+    """
+    with localcontext() as context:
+        context.prec = _DIGITS
+        a, b = (Decimal(max(-_FAR, min(_FAR, x))) for x in (low, high))
+        mass = _mass_below(b) - _mass_below(a)
+        fa, fb = _density(a), _density(b)
+        return float((1 + (a * fa - b * fb) / mass - ((fa - fb) / mass) ** 2).sqrt())

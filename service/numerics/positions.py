@@ -1,0 +1,61 @@
+"""Positions: from elements of a block, counted as the file stores them, to the full tensor's draws."""
+
+import math
+from collections.abc import Sequence
+
+from service.numerics.array import Namespace
+from service.numerics.draws import Draws, Run, Scatter
+from service.numerics.keys import Stream
+
+_SHORTEST_RUN = 1024
+"""Below it, computing every element's index costs less than a call a run."""
+
+
+class Block:
+    """A block of a tensor: [start, stop) on every axis.
+
+    Args:
+        shape: The full tensor's dimensions.
+        bounds: (start, stop) an axis.
+    """
+
+    def __init__(self, shape: Sequence[int], bounds: Sequence[tuple[int, int]]) -> None:
+        self._axes = list(zip(shape, bounds, strict=True))
+        self._run = 1
+        """Elements of the block that stand side by side in the full tensor too."""
+        for size, (start, stop) in reversed(self._axes):
+            self._run *= stop - start
+            if stop - start != size:
+                break
+
+    def step(self, first: int, most: int) -> int:
+        """Return how many elements from ``first`` on to draw at once, at most ``most``."""
+        if self._run < _SHORTEST_RUN:
+            return most
+        return min(most, self._run - first % self._run)
+
+    def draws(self, xp: Namespace, stream: Stream, first: int, count: int) -> Draws:
+        """Return the draws of ``count`` elements of the block, from its element ``first`` on."""
+        if first // self._run == (first + count - 1) // self._run:
+            return Run(xp, stream, self._index(first), count)
+        place = xp.arange(first, first + count, dtype=xp.uint64)
+        index = xp.zeros(count, dtype=xp.uint64)
+        stride = 1
+        for size, (start, stop) in reversed(self._axes):
+            index += (place % (stop - start) + start) * stride
+            place //= stop - start
+            stride *= size
+        return Scatter(xp, stream, index)
+
+    def _index(self, place: int) -> int:
+        index, stride = 0, 1
+        for size, (start, stop) in reversed(self._axes):
+            place, coordinate = divmod(place, stop - start)
+            index += (coordinate + start) * stride
+            stride *= size
+        return index
+
+
+def coordinate_on(shape: Sequence[int], axis: int) -> tuple[int, int]:
+    """Return (stride, size): an index's coordinate on ``axis`` is index // stride % size."""
+    return math.prod(shape[axis + 1 :]), shape[axis]

@@ -1,0 +1,95 @@
+"""From a `Recipe` to a `Plan`: everything a recipe can get wrong is found here, with its place."""
+
+from collections import Counter
+from dataclasses import replace
+
+from service import container
+from service.errors import Problem, shown
+from service.limits import Limits
+from service.plan.complaints import Complaints
+from service.plan.model import Plan, PlannedTensor
+from service.plan.rules import Request, apply_rules, included
+from service.plan.tensor import plan_tensor
+from service.recipe.model import Recipe
+
+_MOST_WARNINGS = 20
+
+
+def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
+    """Return the plan of a recipe.
+
+    Args:
+        recipe: What to generate.
+        limits: What it may ask for; the defaults if left out.
+
+    Raises:
+        InvalidRecipe: It cannot be carried out; holds every problem up to ``max_errors``.
+    """
+    complaints = Complaints(limits or Limits())
+    _check_names(recipe, complaints)
+    _check_metadata(recipe, complaints)
+    complaints.raise_if_any()
+    requests = [Request(t, f"/tensors/{index}") for index, t in enumerate(recipe.tensors)]
+    apply_rules(recipe, requests, complaints)
+    planned = [plan_tensor(request, recipe, complaints) for request in requests]
+    complaints.raise_if_any()
+    kept = included(recipe, {t.name: t for t in planned if t is not None}, complaints)
+    complaints.raise_if_any()
+    return _laid_out(recipe, kept, complaints)
+
+
+def _check_names(recipe: Recipe, complaints: Complaints) -> None:
+    if not recipe.tensors:
+        complaints.add("/tensors", "the list is empty: a recipe makes at least one tensor")
+    complaints.check_limit("/tensors", "tensors", len(recipe.tensors), "max_tensors")
+    complaints.raise_if_any()
+    counts = Counter(tensor.name for tensor in recipe.tensors)
+    for index, tensor in enumerate(recipe.tensors):
+        problem = container.name_problem(tensor.name, complaints.limits.max_name_bytes)
+        if counts[tensor.name] > 1:
+            problem = f"{counts[tensor.name]} tensors are called {shown(tensor.name)}"
+        if problem:
+            complaints.add(f"/tensors/{index}/name", problem)
+
+
+def _check_metadata(recipe: Recipe, complaints: Complaints) -> None:
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in recipe.metadata.items())
+    complaints.check_limit("/metadata", "bytes of UTF-8", size, "max_metadata_bytes")
+    if any(key.startswith(container.RESERVED_METADATA) for key in recipe.metadata):
+        complaints.add("/metadata", "keys that begin with tensorseed. are the service's own")
+
+
+def _laid_out(recipe: Recipe, tensors: list[PlannedTensor], complaints: Complaints) -> Plan:
+    total = sum(tensor.count * tensor.dtype.size for tensor in tensors)
+    complaints.check_limit("/tensors", "bytes of tensors", total, "max_total_bytes")
+    complaints.raise_if_any()
+    placed: list[PlannedTensor] = []
+    begin = 0
+    for tensor in sorted(tensors, key=lambda t: container.file_order(t.dtype.size, t.name)):
+        placed.append(replace(tensor, begin=begin))
+        begin = placed[-1].end
+    header = container.header(
+        (container.Entry(t.name, t.dtype.name, t.shape, t.begin, t.end) for t in placed),
+        recipe.metadata,
+    )
+    complaints.check_limit("/tensors", "bytes of header", len(header), "max_header_bytes")
+    complaints.raise_if_any()
+    return Plan(recipe.generator, header, tuple(placed), _warnings(placed))
+
+
+def _warnings(tensors: list[PlannedTensor]) -> tuple[Problem, ...]:
+    """Laws whose spread the dtype cannot show; the first ones and a count of the rest."""
+    found = [
+        Problem(
+            "",
+            f"{tensor.name}: a std of {std:g} is below {tensor.dtype.name}'s smallest normal value,"
+            f" {tensor.dtype.smallest:g}",
+        )
+        for tensor in tensors
+        for region in tensor.regions
+        if 0.0 < (std := region.law.moments[1]) < tensor.dtype.smallest
+    ]
+    if len(found) > _MOST_WARNINGS:
+        more = len(found) - _MOST_WARNINGS
+        return (*found[:_MOST_WARNINGS], Problem("", f"and {more} more like these"))
+    return tuple(found)

@@ -1,0 +1,89 @@
+"""A plan in words and numbers: what each tensor will be, and why, with nothing generated."""
+
+import math
+from typing import Any
+
+from service.errors import SchemeError
+from service.plan.model import Plan, PlannedTensor, Region
+from service.recipe.model import Recipe, canonical_init
+
+
+def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
+    """Return the body of ``POST /v1/plan``.
+
+    Args:
+        recipe: The recipe.
+        plan: What it compiled to.
+
+    Returns:
+        JSON-ready: per tensor its scheme, law, fans, gain, moments, range and place in the file;
+        totals, identities and warnings.
+    """
+    return {
+        "generator": plan.generator,
+        "recipe_id": recipe.recipe_id,
+        "etag": plan.etag,
+        "total_parameters": plan.total_parameters,
+        "total_bytes": plan.nbytes,
+        "header_bytes": len(plan.header),
+        "forward": {},
+        "warnings": [warning.detail for warning in plan.warnings],
+        "tensors": [_tensor(tensor) for tensor in plan.tensors],
+    }
+
+
+def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": tensor.name,
+        "shape": tensor.shape,
+        "dtype": tensor.dtype.name,
+        "data_offsets": (tensor.begin, tensor.end),
+    }
+    if tensor.shape != tensor.full_shape:
+        row |= {"full_shape": tensor.full_shape, "slice": tensor.block}
+    if len(tensor.regions) == 1:
+        return row | _region(tensor.regions[0])
+    parts = [{"start": r.start, "stop": r.stop, **_region(r)} for r in tensor.regions]
+    return row | _mixture(tensor) | {"axis": tensor.axis, "parts": parts}
+
+
+def _region(region: Region) -> dict[str, Any]:
+    mean, std = region.law.moments
+    low, high = region.law.extremes
+    gain_squared = getattr(region.scheme, "gain_squared", None)
+    try:
+        fans = region.geometry.fans
+    except SchemeError:
+        fans = None
+    return {
+        "scheme": region.scheme.scheme,
+        "init": canonical_init(region.scheme),
+        "distribution": region.law.name,
+        "fan_in": fans.fan_in if fans else None,
+        "fan_out": fans.fan_out if fans else None,
+        "gain": None if gain_squared is None else math.sqrt(gain_squared),
+        "mean": mean,
+        "std": std,
+        "low": low,
+        "high": high,
+    }
+
+
+def _mixture(tensor: PlannedTensor) -> dict[str, Any]:
+    """The moments of the whole tensor, each part weighing as much as it fills of the axis."""
+    total = sum(r.stop - r.start for r in tensor.regions) or 1
+    weighted = [((r.stop - r.start) / total, *r.law.moments) for r in tensor.regions]
+    mean = sum(weight * m for weight, m, _ in weighted)
+    variance = sum(weight * (s * s + (m - mean) ** 2) for weight, m, s in weighted)
+    return {
+        "scheme": "parts",
+        "init": None,
+        "distribution": "mixture",
+        "fan_in": None,
+        "fan_out": None,
+        "gain": None,
+        "mean": mean,
+        "std": math.sqrt(variance),
+        "low": min(r.law.extremes[0] for r in tensor.regions),
+        "high": max(r.law.extremes[1] for r in tensor.regions),
+    }

@@ -1,0 +1,136 @@
+"""The plan: everything that can fail, resolved. Its length and its digest need no number drawn."""
+
+import hashlib
+import math
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+
+from service.distributions import Distribution
+from service.errors import Problem
+from service.numerics.cast import DType
+from service.numerics.fans import Geometry
+from service.numerics.keys import Stream
+from service.schemes import Scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A stretch of one axis under one law; a tensor without ``parts`` is a single region.
+
+    Args:
+        start: First coordinate on the tensor's cut axis.
+        stop: Coordinate after the last.
+        law: What its elements follow.
+        scheme: The scheme that gave the law.
+        geometry: What the scheme saw.
+    """
+
+    start: int
+    stop: int
+    law: Distribution
+    scheme: Scheme
+    geometry: Geometry
+
+    @property
+    def identity(self) -> str:
+        """The law's name and its parameters as float64 in 16 hexadecimal digits each."""
+        digits = ",".join(struct.pack(">d", value).hex() for value in self.law.parameters)
+        return f"{self.law.name}({digits})"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTensor:
+    """One tensor of the file.
+
+    Args:
+        name: Its name.
+        dtype: How its values are stored.
+        full_shape: Dimensions of the tensor whose indices choose the draws.
+        block: [start, stop) on each axis: what of it the file holds.
+        stream: Where its randomness lives.
+        axis: The axis that the regions cut; 0 where there is one region.
+        regions: In order, covering the axis.
+        begin: Offset of its first byte from the end of the header.
+    """
+
+    name: str
+    dtype: DType
+    full_shape: tuple[int, ...]
+    block: tuple[tuple[int, int], ...]
+    stream: Stream
+    axis: int
+    regions: tuple[Region, ...]
+    begin: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions of the block that the file holds."""
+        return tuple(stop - start for start, stop in self.block)
+
+    @property
+    def count(self) -> int:
+        """Elements of the block."""
+        return math.prod(self.shape)
+
+    @property
+    def end(self) -> int:
+        """Offset after its last byte, from the end of the header."""
+        return self.begin + self.count * self.dtype.size
+
+    @property
+    def identity(self) -> str:
+        """One line that decides the tensor's bytes: laws, stream and slice.
+
+        ``law stream slice``, where several laws are ``axis:start-stop=law`` joined by ``;`` and the
+        slice is ``start:stop/dimension`` an axis, joined by ``,``.
+        """
+        if len(self.regions) == 1:
+            laws = self.regions[0].identity
+        else:
+            laws = ";".join(f"{self.axis}:{r.start}-{r.stop}={r.identity}" for r in self.regions)
+        cut = ",".join(
+            f"{start}:{stop}/{size}"
+            for (start, stop), size in zip(self.block, self.full_shape, strict=True)
+        )
+        return f"{laws} {self.stream.hex()} {cut}\n"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole file, ready to be streamed from any byte.
+
+    Args:
+        generator: The bit contract.
+        header: The file's first bytes, its length field included.
+        tensors: In file order.
+        warnings: What is allowed and probably not meant.
+    """
+
+    generator: str
+    header: bytes
+    tensors: tuple[PlannedTensor, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Bytes of the whole file."""
+        return len(self.header) + self.tensors[-1].end
+
+    @cached_property
+    def total_parameters(self) -> int:
+        """Elements of all tensors."""
+        return sum(tensor.count for tensor in self.tensors)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hexadecimal SHA-256 of the header and every tensor's `PlannedTensor.identity`."""
+        hashed = hashlib.sha256(self.header)
+        for tensor in self.tensors:
+            hashed.update(tensor.identity.encode())
+        return hashed.hexdigest()
+
+    @property
+    def etag(self) -> str:
+        """The strong HTTP entity tag: the same tag is the same bytes, always."""
+        return f'"p1-{self.digest}"'

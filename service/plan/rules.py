@@ -1,0 +1,91 @@
+"""Rules and include: what they match, and what a tensor is asked to be once they are applied."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from service.errors import shown
+from service.numerics.fans import Fans
+from service.plan.complaints import Complaints
+from service.plan.patterns import matcher
+from service.recipe.model import Recipe, Rule, StatedFan, Tensor
+from service.schemes import Scheme
+
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class Request:
+    """A tensor as its recipe and the rules ask for it.
+
+    Args:
+        tensor: As the recipe states it.
+        pointer: Where that is.
+        rule_init: The init of the last rule that set one, with the rule's place.
+        rule_dtype: The dtype of the last rule that set one.
+        rule_fan: The fans of the last rule that set any.
+    """
+
+    tensor: Tensor
+    pointer: str
+    rule_init: tuple[Scheme, str] | None = None
+    rule_dtype: str | None = None
+    rule_fan: StatedFan | None = None
+
+    def apply(self, rule: Rule, pointer: str) -> None:
+        """Let one rule, which is at ``pointer``, win over what was before."""
+        if rule.init is not None:
+            self.rule_init = (rule.init, f"{pointer}/init")
+        self.rule_dtype = rule.dtype or self.rule_dtype
+        self.rule_fan = rule.fan or self.rule_fan
+
+    def dtype(self, recipe: Recipe) -> str:
+        """Return the dtype's name; rules do not reach I64."""
+        if self.tensor.dtype == "I64":
+            return "I64"
+        return self.rule_dtype or self.tensor.dtype or recipe.dtype
+
+    def fan(self, own: StatedFan | None = None) -> Fans | None:
+        """Return the stated fans: a rule's, else a part's own, else the tensor's."""
+        stated = self.rule_fan or own or self.tensor.fan
+        return stated.fans() if stated else None
+
+
+def apply_rules(recipe: Recipe, requests: list[Request], complaints: Complaints) -> None:
+    """Apply the recipe's rules to ``requests`` in order, the last match winning."""
+    patterns = [*(rule.match for rule in recipe.rules), *(recipe.include or ())]
+    wildcards = sum("*" in pattern for pattern in patterns)
+    complaints.check_limit("/rules", "patterns with *", wildcards, "max_wildcards")
+    complaints.raise_if_any()
+    by_name = {request.tensor.name: request for request in requests}
+    for index, rule in enumerate(recipe.rules):
+        for request in _matching(rule.match, by_name, f"/rules/{index}/match", complaints):
+            request.apply(rule, f"/rules/{index}")
+
+
+def included(recipe: Recipe, by_name: Mapping[str, Value], complaints: Complaints) -> list[Value]:
+    """Return the values whose names the recipe includes, in the order of ``by_name``."""
+    if recipe.include is None:
+        return list(by_name.values())
+    if not recipe.include:
+        complaints.add("/include", "the list is empty: leave include out to get every tensor")
+    names = {name: name for name in by_name}
+    kept = {
+        name
+        for index, pattern in enumerate(recipe.include)
+        for name in _matching(pattern, names, f"/include/{index}", complaints)
+    }
+    return [value for name, value in by_name.items() if name in kept]
+
+
+def _matching(
+    pattern: str, by_name: Mapping[str, Value], pointer: str, complaints: Complaints
+) -> list[Value]:
+    if "*" in pattern:
+        matches = matcher(pattern)
+        found = [value for name, value in by_name.items() if matches(name)]
+    else:
+        found = [by_name[pattern]] if pattern in by_name else []
+    if not found:
+        complaints.add(pointer, f"{shown(pattern)} matches no tensor: correct or remove it")
+    return found

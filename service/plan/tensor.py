@@ -1,0 +1,149 @@
+"""One tensor's plan: from what is asked of it to laws, a block and a stream."""
+
+import math
+from collections.abc import Iterator
+
+from service.errors import SchemeError, shown
+from service.limits import MAX_ELEMENTS
+from service.numerics.cast import DTYPES, DType
+from service.numerics.fans import Geometry
+from service.numerics.keys import stream_of
+from service.plan.complaints import Complaints
+from service.plan.model import PlannedTensor, Region
+from service.plan.rules import Request
+from service.recipe.model import Recipe
+from service.schemes import Scheme
+
+_INTEGER_SCHEMES = ("zeros", "ones", "constant")
+
+Sited = tuple[Scheme, str]
+"""A scheme and the pointer to where the recipe asks for it."""
+
+
+def plan_tensor(
+    request: Request, recipe: Recipe, complaints: Complaints
+) -> PlannedTensor | None:
+    """Return the plan of one tensor, or None where it was complained of."""
+    if not _shape_is_sound(request, complaints):
+        return None
+    dtype = DTYPES[request.dtype(recipe)]
+    tensor = request.tensor
+    sited = list(_inits(request, recipe, complaints))
+    regions = tuple(
+        region
+        for init, geometry in sited
+        if (region := _region(request, init, geometry, dtype, complaints))
+    )
+    if not sited or len(regions) < len(sited):
+        return None
+    return PlannedTensor(
+        name=tensor.name,
+        dtype=dtype,
+        full_shape=tensor.shape,
+        block=_block(request),
+        stream=stream_of(recipe.seed, tensor.name),
+        axis=regions[0].geometry.axis,
+        regions=regions,
+    )
+
+
+def _block(request: Request) -> tuple[tuple[int, int], ...]:
+    shape = request.tensor.shape
+    cuts = request.tensor.slice or (None,) * len(shape)
+    return tuple(cut or (0, size) for cut, size in zip(cuts, shape, strict=True))
+
+
+def _shape_is_sound(request: Request, complaints: Complaints) -> bool:
+    tensor, at = request.tensor, request.pointer
+    rank, problems = len(tensor.shape), []
+    if rank > complaints.limits.max_rank:
+        limit = complaints.limits.max_rank
+        problems.append(("shape", f"{rank} axes; the limit (max_rank) is {limit}"))
+    elif math.prod(tensor.shape) > MAX_ELEMENTS:
+        problems.append(("shape", "more than 2^63 - 1 elements; use smaller dimensions"))
+    if tensor.layout is not None and len(tensor.layout) != rank:
+        problems.append(
+            ("layout", f"{shown(tensor.layout)} has {len(tensor.layout)} letters, the shape {rank}")
+        )
+    problems.extend(_slice_problems(request))
+    problems.extend(_parts_problems(request, complaints.limits.max_parts))
+    for field, detail in problems:
+        complaints.add(f"{at}/{field}", detail)
+    return not problems
+
+
+def _slice_problems(request: Request) -> Iterator[tuple[str, str]]:
+    shape, cuts = request.tensor.shape, request.tensor.slice
+    if cuts is None:
+        return
+    if len(cuts) != len(shape):
+        yield "slice", f"{len(cuts)} entries for {len(shape)} axes: one an axis, null for all of it"
+        return
+    for axis, (cut, size) in enumerate(zip(cuts, shape, strict=True)):
+        if cut is not None and not cut[0] <= cut[1] <= size:
+            yield f"slice/{axis}", f"needs 0 <= start <= stop <= {size}"
+
+
+def _parts_problems(request: Request, most: int) -> Iterator[tuple[str, str]]:
+    shape, parts = request.tensor.shape, request.tensor.parts
+    if parts is None:
+        return
+    if not 1 <= len(parts.of) <= most:
+        yield "parts/of", f"{len(parts.of)} parts; at least 1, and the limit (max_parts) is {most}"
+    elif parts.axis >= len(shape):
+        yield "parts/axis", f"axis {parts.axis} of a shape of {len(shape)} axes; they count from 0"
+    elif (total := sum(part.size for part in parts.of)) != shape[parts.axis]:
+        yield "parts/of", f"the sizes sum to {total}, and axis {parts.axis} is {shape[parts.axis]}"
+
+
+def _inits(
+    request: Request, recipe: Recipe, complaints: Complaints
+) -> Iterator[tuple[Sited, Geometry]]:
+    """Yield each region's init and geometry; complain where one has no init."""
+    tensor = request.tensor
+    whole = Geometry(tensor.shape, tensor.layout, request.fan())
+    own = (tensor.init, f"{request.pointer}/init") if tensor.init else None
+    default = own or ((recipe.init, "/init") if recipe.init else None)
+    if request.rule_init or tensor.parts is None:
+        if init := request.rule_init or default:
+            yield init, whole
+        else:
+            complaints.add(request.pointer, f"{tensor.name} has no init, and the recipe no default")
+        return
+    start = 0
+    for index, part in enumerate(tensor.parts.of):
+        place = f"{request.pointer}/parts/of/{index}"
+        stop = start + part.size
+        geometry = Geometry(
+            tensor.shape, tensor.layout, request.fan(part.fan), tensor.parts.axis, start, stop
+        )
+        if init := (part.init, f"{place}/init") if part.init else default:
+            yield init, geometry
+        else:
+            complaints.add(place, "the part has no init, and neither the tensor nor the recipe one")
+        start = stop
+
+
+def _region(
+    request: Request, init: Sited, geometry: Geometry, dtype: DType, complaints: Complaints
+) -> Region | None:
+    scheme, pointer = init
+    try:
+        law = scheme.resolve(geometry)
+    except SchemeError as error:
+        complaints.add(pointer, f"{request.tensor.name}: {error}")
+        return None
+    if dtype.name == "I64" and scheme.scheme not in _INTEGER_SCHEMES:
+        complaints.add(pointer, f"{request.tensor.name}: I64 serves zeros, ones and constant only")
+    elif not all(dtype.holds(value) for value in law.extremes):
+        low, high = law.extremes
+        complaints.add(
+            pointer,
+            f"{request.tensor.name}: values from {low:g} to {high:g} do not all fit {dtype.name}",
+        )
+    else:
+        stop = geometry.stop
+        if stop is None:
+            stop = geometry.shape[geometry.axis] if geometry.shape else 1
+        return Region(geometry.start, stop, law, scheme, geometry)
+    return None

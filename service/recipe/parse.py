@@ -1,0 +1,115 @@
+"""From a client's bytes to a `Recipe`, with every complaint at its place in the client's text."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from service.errors import InvalidRecipe, MalformedRecipe, Problem, shown
+from service.limits import Limits
+from service.recipe.model import Part, Parts, Recipe, Rule, StatedFan, Tensor
+from service.schemes import SCHEMES
+from service.recipe.strictjson import pointer, read
+
+_OBJECTS: dict[str, type[BaseModel]] = {
+    "tensors": Tensor,
+    "rules": Rule,
+    "parts": Parts,
+    "of": Part,
+    "fan": StatedFan,
+}
+_LATER = {"layers", "model", "model_scheme", "convention", "draw_convention", "draw"}
+_UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
+
+
+def parse(source: bytes | str | Mapping[str, Any], limits: Limits | None = None) -> Recipe:
+    """Return the recipe that a client wrote.
+
+    Args:
+        source: The JSON text, or its document as Python objects.
+        limits: What it may ask for; the defaults if left out.
+
+    Raises:
+        RecipeTooLarge: More text than ``max_body_bytes``.
+        MalformedRecipe: Not strict JSON.
+        InvalidRecipe: JSON of another form than a recipe's; holds every problem, up to
+            ``max_errors``, with a JSON Pointer each.
+
+    >>> parse('{"seed": 1, "tensors": [{"name": "w", "shape": [2, 2], "init": "ones"}]}').seed
+    1
+    """
+    limits = limits or Limits()
+    text = _text_of(source)
+    document, problems = read(text, limits)
+    try:
+        recipe = Recipe.model_validate_json(text)
+    except ValidationError as error:
+        listed = error.errors(include_url=False, include_input=True)
+        if listed[0]["type"] == "json_invalid":  # a lone surrogate: json reads it, this does not
+            raise MalformedRecipe(f"not JSON: {shown(listed[0]['msg'])}") from None
+        problems = [_problem(entry, document) for entry in listed[: limits.max_errors]]
+    if problems:
+        raise InvalidRecipe(problems[: limits.max_errors])
+    return recipe
+
+
+def _text_of(source: bytes | str | Mapping[str, Any]) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    text = source if isinstance(source, str) else json.dumps(source, ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise MalformedRecipe("not Unicode: a lone surrogate") from None
+
+
+def _problem(entry: Any, document: Any) -> Problem:
+    """Turn one of pydantic's complaints into ours: its location also names union members."""
+    steps: list[str | int] = []
+    node: Any = document
+    scheme: str | None = None
+    for step in entry["loc"]:
+        if isinstance(node, dict) and step in node:
+            node = node[step]
+            steps.append(step)
+        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+            node = node[step]
+            steps.append(step)
+        elif step in SCHEMES:
+            scheme = step
+    missing = entry["type"] in ("missing", "missing_argument")
+    if missing and isinstance(node, dict):
+        steps.append(entry["loc"][-1])
+    return Problem(pointer(*steps), _detail(entry, steps, scheme))
+
+
+def _detail(entry: Any, steps: list[str | int], scheme: str | None) -> str:
+    field = entry["loc"][-1] if entry["loc"] else ""
+    if entry["type"] in ("missing", "missing_argument"):
+        return f"{scheme} needs {field}" if scheme else f"{field} is required"
+    if entry["type"] in _UNKNOWN_KEY:
+        return _unknown(str(field), steps, scheme)
+    value = entry.get("input")
+    if entry["type"] == "unknown_scheme" or isinstance(value, dict | list):
+        return str(entry["msg"])
+    return f"{entry['msg']} (given: {shown(json.dumps(value, ensure_ascii=False))})"
+
+
+def _unknown(key: str, steps: list[str | int], scheme: str | None) -> str:
+    if key in _LATER:
+        return f"{key} is not served by this release: state the tensors themselves"
+    known = _known_keys(steps, scheme)
+    close = difflib.get_close_matches(key[:100], known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"unknown key {shown(key)}: {hint}"
+
+
+def _known_keys(steps: list[str | int], scheme: str | None) -> list[str]:
+    if scheme is not None:
+        return [field.name for field in fields(SCHEMES[scheme])]  # type: ignore[arg-type]
+    names = [step for step in steps[:-1] if isinstance(step, str)]
+    model = _OBJECTS.get(names[-1], Recipe) if names else Recipe
+    return [field.alias or name for name, field in model.model_fields.items()]

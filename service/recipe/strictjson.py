@@ -1,0 +1,156 @@
+"""Strict JSON: what every parser reads alike, and nothing else.
+
+Python's parser takes NaN, duplicate keys, a byte order mark in UTF-16 and any depth; two parsers
+that read one text differently are how a check is passed and something else carried out.
+
+Source: RFC 8259; RFC 7493 (I-JSON) for the numbers and names that interoperate.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from service.errors import MalformedRecipe, Problem, RecipeTooLarge, shown
+from service.limits import MAX_DIMENSION, Limits
+
+
+def pointer(*steps: str | int) -> str:
+    """Return an RFC 6901 JSON Pointer, each step cut to what an error may show.
+
+    >>> pointer("tensors", 0, "a/b")
+    '/tensors/0/a~1b'
+    """
+    return "".join(
+        "/" + shown(step).replace("~", "~0").replace("/", "~1") for step in steps
+    )
+
+
+class _Suspects:
+    """Objects with a duplicate key and integers too large, noted while parsing, located later."""
+
+    def __init__(self) -> None:
+        # The objects are kept: a dropped one's identity could come back as another's.
+        self.duplicates: dict[int, tuple[str, dict[str, Any]]] = {}
+        self.large = False
+
+    def note_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            self.duplicates[id(members)] = (counts.most_common(1)[0][0], members)
+        return members
+
+    def note_integer(self, digits: str) -> int:
+        value = int(digits)
+        self.large |= not -MAX_DIMENSION <= value <= MAX_DIMENSION
+        return value
+
+
+def _refuse_constant(token: str) -> None:
+    raise MalformedRecipe(f"{token} is not JSON: write a finite number")
+
+
+def read(text: bytes, limits: Limits) -> tuple[Any, list[Problem]]:
+    """Read one JSON document.
+
+    Args:
+        text: UTF-8 without a byte order mark.
+        limits: ``max_body_bytes`` and ``max_depth`` bound it.
+
+    Returns:
+        The document and the integers in it (``seed`` apart) that JSON clients cannot all hold.
+
+    Raises:
+        RecipeTooLarge: More bytes than the limit.
+        MalformedRecipe: Not JSON; says where. Also for duplicate keys and too deep a nesting.
+    """
+    if len(text) > limits.max_body_bytes:
+        raise RecipeTooLarge(
+            f"the recipe is {len(text)} bytes; the limit (max_body_bytes) is"
+            f" {limits.max_body_bytes}"
+        )
+    suspects = _Suspects()
+    try:
+        document = json.loads(
+            _decoded(text),
+            object_pairs_hook=suspects.note_object,
+            parse_int=suspects.note_integer,
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as error:
+        raise MalformedRecipe(
+            f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise _too_deep(limits) from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise MalformedRecipe(f"not JSON: {shown(error)}") from None
+    _check_depth(document, limits)
+    if suspects.duplicates:
+        raise _duplicate(document, suspects)
+    return document, _large_integers(document) if suspects.large else []
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedRecipe(f"not UTF-8: {error.reason} at byte {error.start}") from None
+    if decoded.startswith("\ufeff"):
+        raise MalformedRecipe("not JSON: the text starts with a byte order mark; leave it out")
+    return decoded
+
+
+def _too_deep(limits: Limits) -> MalformedRecipe:
+    return MalformedRecipe(
+        f"nested more than {limits.max_depth} levels deep (max_depth); a recipe needs 8"
+    )
+
+
+def _check_depth(document: Any, limits: Limits) -> None:
+    level = [document]
+    for _ in range(limits.max_depth + 1):
+        containers = [node for node in level if isinstance(node, dict | list)]
+        if not containers:
+            return
+        level = [
+            child
+            for node in containers
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    raise _too_deep(limits)
+
+
+def _walk(document: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield (steps, node) for every node, outermost first."""
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
+    while waiting:
+        steps, node = waiting.pop()
+        yield steps, node
+        waiting.extend(((*steps, key), child) for key, child in reversed(_members(node)))
+
+
+def _members(node: Any) -> list[tuple[str | int, Any]]:
+    if isinstance(node, dict):
+        return list(node.items())
+    return list(enumerate(node)) if isinstance(node, list) else []
+
+
+def _duplicate(document: Any, suspects: _Suspects) -> MalformedRecipe:
+    for steps, node in _walk(document):
+        if id(node) in suspects.duplicates:
+            place = pointer(*steps, suspects.duplicates[id(node)][0])
+            return MalformedRecipe(f"duplicate key at {place}: keep one of them")
+    return MalformedRecipe("duplicate key inside an object that a duplicate key replaced")
+
+
+def _large_integers(document: Any) -> list[Problem]:
+    return [
+        Problem(
+            pointer(*steps),
+            f"{shown(node)} is outside +-(2^53 - 1), where not every JSON client holds integers",
+        )
+        for steps, node in _walk(document)
+        if type(node) is int and abs(node) > MAX_DIMENSION and steps != ("seed",)
+    ]

@@ -1,0 +1,68 @@
+"""Schemes: the field's initializers, each from a tensor's geometry to a law.
+
+One scheme a file (families of one formula share one), and this table. A new one is a file, its line
+here, a row in tests/golden/v1.kat and an entry in docs/schemes.md.
+"""
+
+from typing import Any
+
+from service.schemes.caffe import CaffeXavier, Msra
+from service.schemes.constant import Constant, Ones, Zeros
+from service.schemes.dirac import Dirac
+from service.schemes.identity import Identity
+from service.schemes.kaiming import Kaiming
+from service.schemes.lecun import LeCun
+from service.schemes.normal import Normal
+from service.schemes.scheme import Scheme
+from service.schemes.tf_variance_scaling import TfVarianceScaling
+from service.schemes.truncated_normal import TruncatedNormal
+from service.schemes.uniform import Uniform
+from service.schemes.variance_scaling import VarianceScaling
+from service.schemes.xavier import Xavier
+
+AnyScheme = (
+    Zeros
+    | Ones
+    | Constant
+    | Uniform
+    | Normal
+    | TruncatedNormal
+    | VarianceScaling
+    | Xavier
+    | Kaiming
+    | LeCun
+    | CaffeXavier
+    | Msra
+    | TfVarianceScaling
+    | Identity
+    | Dirac
+)
+"""Every scheme, for the recipe's discriminated union."""
+
+SCHEMES: dict[str, type[Scheme]] = {
+    kind.__dataclass_fields__["scheme"].default: kind for kind in AnyScheme.__args__
+}
+"""Every scheme by the name that a recipe gives it."""
+
+SCHEME_ALIASES = {"glorot": "xavier", "he": "kaiming", "eye": "identity"}
+"""Other names that an object's ``scheme`` may have."""
+
+
+def _family(scheme: str, *names: str) -> dict[str, dict[str, Any]]:
+    return {
+        f"{name}_{distribution}": {"scheme": scheme, "distribution": distribution}
+        for name in names
+        for distribution in ("uniform", "normal", "truncated_normal")
+    }
+
+
+ALIASES: dict[str, dict[str, Any]] = {
+    **{name: {"scheme": name} for name in SCHEMES},
+    **{alias: {"scheme": name} for alias, name in SCHEME_ALIASES.items()},
+    **_family("xavier", "xavier", "glorot"),
+    **_family("kaiming", "kaiming", "he"),
+    **_family("lecun", "lecun"),
+}
+"""Every name that ``init`` may be, with the object that it stands for."""
+
+__all__ = ["ALIASES", "SCHEMES", "SCHEME_ALIASES", "AnyScheme", "Scheme"]

@@ -1,0 +1,82 @@
+"""Bytes of a planned file, from any offset, in constant memory."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.backends import Backend
+from service.backends.numpy import NumpyBackend
+from service.plan import Plan, PlannedTensor
+
+CHUNK = 1 << 20
+"""Bytes a chunk; 512 KiB to 2 MiB are equally fast, smaller ones pay for their hand-over."""
+
+_NUMPY = NumpyBackend()
+
+
+def stream(
+    plan: Plan,
+    span: tuple[int, int] | None = None,
+    backend: Backend = _NUMPY,
+    chunk: int = CHUNK,
+) -> Iterator[memoryview]:
+    """Yield the file's bytes in order; each chunk is computed when it is asked for.
+
+    Args:
+        plan: The file.
+        span: [start, stop) in bytes of the file; all of it if left out.
+        backend: Where to compute.
+        chunk: Bytes of every chunk but the last.
+
+    Yields:
+        Chunks that belong to the caller: they are never written again.
+
+    Raises:
+        ValueError: The span does not lie in the file.
+    """
+    start, stop = span or (0, plan.nbytes)
+    if not 0 <= start <= stop <= plan.nbytes:
+        raise ValueError(f"span {start}:{stop} is not within the file's {plan.nbytes} bytes")
+    for offset in range(start, stop, chunk):
+        out = np.empty(min(chunk, stop - offset), dtype=np.uint8)
+        fill(plan, offset, out, backend)
+        yield memoryview(out)
+
+
+def fill(
+    plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend = _NUMPY
+) -> None:
+    """Write the file's bytes from ``offset`` on into ``out``.
+
+    Args:
+        plan: The file.
+        offset: Of the first byte; ``offset + len(out)`` lies within the file.
+        out: uint8, shape (bytes,).
+        backend: Where to compute.
+    """
+    head = plan.header[offset : offset + len(out)]
+    out[: len(head)] = np.frombuffer(head, dtype=np.uint8)
+    done, at = len(head), max(0, offset - len(plan.header))
+    index = bisect_right(plan.tensors, at, key=lambda tensor: tensor.begin) - 1
+    while done < len(out):
+        tensor = plan.tensors[index]
+        size = min(len(out) - done, tensor.end - at)
+        _fill_bytes(tensor, at - tensor.begin, out[done : done + size], backend)
+        done, at, index = done + size, at + size, index + 1
+
+
+def _fill_bytes(
+    tensor: PlannedTensor, offset: int, out: NDArray[np.uint8], backend: Backend
+) -> None:
+    """Write bytes of one tensor, which may begin and end inside an element."""
+    size = tensor.dtype.size
+    first, skip = divmod(offset, size)
+    elements = -(-(skip + len(out)) // size)
+    if elements * size == len(out):
+        backend.fill(tensor, first, out)
+    else:
+        whole = np.empty(elements * size, dtype=np.uint8)
+        backend.fill(tensor, first, whole)
+        out[:] = whole[skip : skip + len(out)]

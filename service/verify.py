@@ -1,0 +1,118 @@
+"""Whether a file holds a recipe's tensors, and if not, which differs first."""
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from service.errors import UnreadableFile, shown
+from service.limits import Limits
+from service.plan import Plan, PlannedTensor
+from service.stream import CHUNK, stream
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found.
+
+    Args:
+        matches: The file holds the plan's tensors, every bit, and no others.
+        identical: The file is the plan's, byte for byte: header too.
+        detail: One sentence for people.
+    """
+
+    matches: bool
+    identical: bool
+    detail: str
+
+
+def verify(
+    plan: Plan, path: Path, advance: Callable[[int], object] | None = None
+) -> Verdict:
+    """Compare a safetensors file with a plan, tensor by tensor, in constant memory.
+
+    Args:
+        plan: What the file should be.
+        path: The file.
+        advance: Called with the bytes of each chunk once they are compared.
+
+    Raises:
+        UnreadableFile: It is not a safetensors file.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        listed, start = _read_header(file)
+        if difference := _difference_in_header(plan, listed):
+            return Verdict(False, False, difference)
+        for tensor in plan.tensors:
+            at = start + listed[tensor.name]["data_offsets"][0]
+            differing = _first_difference(plan, tensor, file, at, advance)
+            if differing is not None:
+                return Verdict(
+                    False, False, f"{tensor.name} differs first, at element {differing}"
+                )
+        file.seek(0)
+        identical = (
+            file.read(len(plan.header)) == plan.header and path.stat().st_size == plan.nbytes
+        )
+    if identical:
+        return Verdict(True, True, "this is the recipe's file, byte for byte")
+    return Verdict(True, False, "every tensor is the recipe's; the header is written otherwise")
+
+
+def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
+    length = file.read(8)
+    size = struct.unpack("<Q", length)[0] if len(length) == 8 else 0
+    if not 2 <= size <= 4 * Limits().max_header_bytes:
+        raise UnreadableFile("no safetensors header: its length makes no sense")
+    try:
+        document = json.loads(file.read(size))
+        document.pop("__metadata__", None)
+        for entry in document.values():
+            begin, end = entry["data_offsets"]
+            if not 0 <= begin <= end:
+                raise ValueError(begin)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        raise UnreadableFile("no safetensors header: it is not one JSON object") from None
+    return document, 8 + size
+
+
+def _difference_in_header(plan: Plan, listed: dict[str, Any]) -> str | None:
+    for tensor in plan.tensors:
+        entry = listed.get(tensor.name)
+        if entry is None:
+            return f"{tensor.name} is not in the file"
+        if entry.get("dtype") != tensor.dtype.name:
+            return f"{tensor.name} is {shown(entry.get('dtype'))}, not {tensor.dtype.name}"
+        if entry.get("shape") != list(tensor.shape):
+            return f"{tensor.name} is {shown(entry.get('shape'))}, not {list(tensor.shape)}"
+    known = {tensor.name for tensor in plan.tensors}
+    extra = next((name for name in listed if name not in known), None)
+    return f"{shown(extra)} is in the file and not in the recipe" if extra is not None else None
+
+
+def _first_difference(
+    plan: Plan,
+    tensor: PlannedTensor,
+    file: BinaryIO,
+    at: int,
+    advance: Callable[[int], object] | None,
+) -> int | None:
+    """Return the first element of the block that differs, or that the file ends before."""
+    file.seek(at)
+    done, head = 0, len(plan.header)
+    for chunk in stream(plan, (head + tensor.begin, head + tensor.end), chunk=CHUNK):
+        theirs = file.read(len(chunk))
+        if theirs != chunk:
+            ours = np.frombuffer(chunk, dtype=np.uint8)[: len(theirs)]
+            unequal = np.flatnonzero(ours != np.frombuffer(theirs, dtype=np.uint8))
+            byte = int(unequal[0]) if len(unequal) else len(theirs)
+            return (done + byte) // tensor.dtype.size
+        done += len(chunk)
+        if advance:
+            advance(len(chunk))
+    return None
