@@ -37,8 +37,8 @@ class Entry(NamedTuple):
 def name_problem(name: str, max_bytes: int) -> str | None:
     """Return what keeps ``name`` from naming a tensor, or None.
 
-    >>> name_problem("__metadata__", 256)
-    '__metadata__ is the header\\'s own key'
+    >>> name_problem("", 256)
+    'a name has at least one character'
     """
     if not name:
         return "a name has at least one character"

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. It knows nothing of HTTP; ``web/problems.py`` maps it to statuses.
+"""What can go wrong, as one tree that knows nothing of HTTP: ``web/problems.py`` has statuses.
 
 ::
 

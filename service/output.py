@@ -1,4 +1,4 @@
-"""What the library and the command line do with a plan: arrays, and files that are whole or absent."""
+"""What the library and the command line make of a plan: arrays, and files whole or absent."""
 
 import os
 import secrets
@@ -93,9 +93,7 @@ def save_file(
     return plan
 
 
-def write(
-    plan: Plan, sink: BinaryIO, advance: Callable[[int], object] | None = None
-) -> None:
+def write(plan: Plan, sink: BinaryIO, advance: Callable[[int], object] | None = None) -> None:
     """Write a planned file's bytes.
 
     Args:

@@ -42,12 +42,10 @@ def stream(
     for offset in range(start, stop, chunk):
         out = np.empty(min(chunk, stop - offset), dtype=np.uint8)
         fill(plan, offset, out, backend)
-        yield memoryview(out)
+        yield out.data
 
 
-def fill(
-    plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend = _NUMPY
-) -> None:
+def fill(plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend = _NUMPY) -> None:
     """Write the file's bytes from ``offset`` on into ``out``.
 
     Args:

@@ -20,19 +20,17 @@ class Verdict:
     """What `verify` found.
 
     Args:
+        detail: One sentence for people.
         matches: The file holds the plan's tensors, every bit, and no others.
         identical: The file is the plan's, byte for byte: header too.
-        detail: One sentence for people.
     """
 
-    matches: bool
-    identical: bool
     detail: str
+    matches: bool = False
+    identical: bool = False
 
 
-def verify(
-    plan: Plan, path: Path, advance: Callable[[int], object] | None = None
-) -> Verdict:
+def verify(plan: Plan, path: Path, advance: Callable[[int], object] | None = None) -> Verdict:
     """Compare a safetensors file with a plan, tensor by tensor, in constant memory.
 
     Args:
@@ -47,21 +45,19 @@ def verify(
     with path.open("rb") as file:
         listed, start = _read_header(file)
         if difference := _difference_in_header(plan, listed):
-            return Verdict(False, False, difference)
+            return Verdict(difference)
         for tensor in plan.tensors:
             at = start + listed[tensor.name]["data_offsets"][0]
             differing = _first_difference(plan, tensor, file, at, advance)
             if differing is not None:
-                return Verdict(
-                    False, False, f"{tensor.name} differs first, at element {differing}"
-                )
+                return Verdict(f"{tensor.name} differs first, at element {differing}")
         file.seek(0)
         identical = (
             file.read(len(plan.header)) == plan.header and path.stat().st_size == plan.nbytes
         )
     if identical:
-        return Verdict(True, True, "this is the recipe's file, byte for byte")
-    return Verdict(True, False, "every tensor is the recipe's; the header is written otherwise")
+        return Verdict("this is the recipe's file, byte for byte", matches=True, identical=True)
+    return Verdict("every tensor is the recipe's; the header is not, byte for byte", matches=True)
 
 
 def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
@@ -70,14 +66,14 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
     if not 2 <= size <= 4 * Limits().max_header_bytes:
         raise UnreadableFile("no safetensors header: its length makes no sense")
     try:
-        document = json.loads(file.read(size))
+        text = file.read(size)
+        document = json.loads(text) if len(text) == size else None
         document.pop("__metadata__", None)
-        for entry in document.values():
-            begin, end = entry["data_offsets"]
-            if not 0 <= begin <= end:
-                raise ValueError(begin)
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        places = [entry["data_offsets"][0] for entry in document.values()]
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         raise UnreadableFile("no safetensors header: it is not one JSON object") from None
+    if not all(type(place) is int and 0 <= place < 2**63 for place in places):
+        raise UnreadableFile("no safetensors header: an offset makes no sense")
     return document, 8 + size
 
 

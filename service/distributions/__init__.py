@@ -46,3 +46,15 @@ CENTRED: dict[CentredName, Callable[[float], Distribution]] = {
     "truncated_normal": TruncatedNormal.of_variance,
 }
 """Zero-mean laws by name: each maps a variance to the law that has exactly it."""
+
+__all__ = [
+    "CENTRED",
+    "DISTRIBUTIONS",
+    "CentredName",
+    "Constant",
+    "Delta",
+    "Distribution",
+    "Normal",
+    "TruncatedNormal",
+    "Uniform",
+]

@@ -9,15 +9,17 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.numerics.array import Array, Namespace
+from service.numerics.array import Array
 from service.numerics.draws import Draws
 from service.numerics.fans import Geometry
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """``value`` where the output channel, within its group, equals the input channel and every
-    other axis is at its middle, k // 2; zero elsewhere.
+    """``value`` where input and output channel agree at the centre tap, zero elsewhere.
+
+    They agree where the output channel, counted within its group, equals the input channel; the
+    centre of every other axis is its size // 2.
 
     Args:
         value: What stands on the diagonal.
@@ -61,14 +63,14 @@ class Delta:
     def sample(self, draws: Draws) -> Array:
         """Return float64 values, shape (draws.count,)."""
         xp = draws.xp
-        at = self._coordinates(xp, draws.index)
+        at = self._coordinates(draws.index)
         hit = at[self.out_axis] % self._outputs_per_group == at[self.in_axis]
         for axis, size in enumerate(self.geometry.part_shape):
             if axis not in (self.out_axis, self.in_axis):
                 hit &= at[axis] == size // 2
         return xp.where(hit, self.value, 0.0)
 
-    def _coordinates(self, xp: Namespace, index: Array) -> list[Array]:
+    def _coordinates(self, index: Array) -> list[Array]:
         at: list[Array] = []
         for size in reversed(self.geometry.shape):
             at.insert(0, index % size)

@@ -39,7 +39,7 @@ class Uniform:
     def of_variance(cls, variance: float) -> "Uniform":
         """Return the law of mean 0 and this variance: half its width is sqrt(3 variance)."""
         half = math.sqrt(3.0 * variance)
-        return cls(-half, half)
+        return cls(0.0 - half, half)  # 0 - 0 is +0, and a bound of -0 would reach the digest
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -69,7 +69,7 @@ class Uniform:
 
     @property
     def _centre(self) -> float:
-        return (self.low + self.high) / 2
+        return (self.low + self.high) / 2 + 0.0  # of the least subnormal, half is -0
 
     @property
     def _step(self) -> float:

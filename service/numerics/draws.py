@@ -68,7 +68,7 @@ class Selection:
     """
 
     def __init__(self, draws: "Draws", chosen: Array) -> None:
-        self.xp = draws.xp
+        self.xp: Namespace = draws.xp
         self.count = len(chosen)
         self._draws = draws
         self._chosen = chosen
@@ -85,3 +85,4 @@ class Selection:
 
 
 Draws = Run | Scatter | Selection
+"""Any of the three."""

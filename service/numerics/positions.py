@@ -1,4 +1,4 @@
-"""Positions: from elements of a block, counted as the file stores them, to the full tensor's draws."""
+"""Positions: from a block's elements, counted as the file has them, to the full tensor's draws."""
 
 import math
 from collections.abc import Sequence

@@ -20,9 +20,7 @@ Sited = tuple[Scheme, str]
 """A scheme and the pointer to where the recipe asks for it."""
 
 
-def plan_tensor(
-    request: Request, recipe: Recipe, complaints: Complaints
-) -> PlannedTensor | None:
+def plan_tensor(request: Request, recipe: Recipe, complaints: Complaints) -> PlannedTensor | None:
     """Return the plan of one tensor, or None where it was complained of."""
     if not _shape_is_sound(request, complaints):
         return None

@@ -1,4 +1,4 @@
-"""The recipe: what a client sends, as frozen pydantic models. What it means is the plan's matter."""
+"""The recipe as frozen pydantic models: what a client sends. The plan says what it means."""
 
 import difflib
 import hashlib
@@ -85,9 +85,7 @@ def canonical_init(scheme: Scheme) -> dict[str, Any]:
     return {"scheme": scheme.scheme, **parameters}
 
 
-Seed = Annotated[
-    int, Field(ge=0, lt=2**64), BeforeValidator(_seed_from_text), PlainSerializer(str)
-]
+Seed = Annotated[int, Field(ge=0, lt=2**64), BeforeValidator(_seed_from_text), PlainSerializer(str)]
 Init = Annotated[
     AnyScheme,
     Field(discriminator="scheme"),

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from service.errors import InvalidRecipe, MalformedRecipe, Problem, shown
 from service.limits import Limits
 from service.recipe.model import Part, Parts, Recipe, Rule, StatedFan, Tensor
-from service.schemes import SCHEMES
 from service.recipe.strictjson import pointer, read
+from service.schemes import SCHEMES
 
 _OBJECTS: dict[str, type[BaseModel]] = {
     "tensors": Tensor,
@@ -50,7 +50,8 @@ def parse(source: bytes | str | Mapping[str, Any], limits: Limits | None = None)
         listed = error.errors(include_url=False, include_input=True)
         if listed[0]["type"] == "json_invalid":  # a lone surrogate: json reads it, this does not
             raise MalformedRecipe(f"not JSON: {shown(listed[0]['msg'])}") from None
-        problems = [_problem(entry, document) for entry in listed[: limits.max_errors]]
+        reported = listed[: 10 * limits.max_errors]
+        problems = _merged(_problem(entry, document) for entry in reported)
     if problems:
         raise InvalidRecipe(problems[: limits.max_errors])
     return recipe
@@ -66,16 +67,21 @@ def _text_of(source: bytes | str | Mapping[str, Any]) -> bytes:
         raise MalformedRecipe("not Unicode: a lone surrogate") from None
 
 
+def _merged(problems: Iterable[Problem]) -> list[Problem]:
+    """Make one problem of those at one place: a value that fits no member of a union."""
+    details: dict[str, list[str]] = {}
+    for problem in problems:
+        details.setdefault(problem.pointer, []).append(problem.detail)
+    return [Problem(pointer, "; or ".join(said)) for pointer, said in details.items()]
+
+
 def _problem(entry: Any, document: Any) -> Problem:
     """Turn one of pydantic's complaints into ours: its location also names union members."""
     steps: list[str | int] = []
     node: Any = document
     scheme: str | None = None
     for step in entry["loc"]:
-        if isinstance(node, dict) and step in node:
-            node = node[step]
-            steps.append(step)
-        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
+        if _has(node, step):
             node = node[step]
             steps.append(step)
         elif step in SCHEMES:
@@ -84,6 +90,12 @@ def _problem(entry: Any, document: Any) -> Problem:
     if missing and isinstance(node, dict):
         steps.append(entry["loc"][-1])
     return Problem(pointer(*steps), _detail(entry, steps, scheme))
+
+
+def _has(node: Any, step: str | int) -> bool:
+    if isinstance(node, list):
+        return isinstance(step, int) and step < len(node)
+    return isinstance(node, dict) and step in node
 
 
 def _detail(entry: Any, steps: list[str | int], scheme: str | None) -> str:

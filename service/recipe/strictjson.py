@@ -21,9 +21,7 @@ def pointer(*steps: str | int) -> str:
     >>> pointer("tensors", 0, "a/b")
     '/tensors/0/a~1b'
     """
-    return "".join(
-        "/" + shown(step).replace("~", "~0").replace("/", "~1") for step in steps
-    )
+    return "".join("/" + shown(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 class _Suspects:

@@ -19,7 +19,7 @@ class Kaiming:
     Args:
         mode: ``fan_in`` keeps activations' variance, ``fan_out`` gradients'.
         nonlinearity: The activation after the layer.
-        negative_slope: leaky_relu's slope below zero; 0, as in torch's ``kaiming_*_``, makes it relu.
+        negative_slope: leaky_relu's slope below zero; its default 0 makes it relu, as in torch.
         distribution: Shape of the law; every choice reaches the same variance.
 
     >>> Kaiming().resolve(Geometry((16, 8)))

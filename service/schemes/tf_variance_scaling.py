@@ -17,7 +17,7 @@ _MODES: dict[str, FanMode] = {"FAN_IN": "fan_in", "FAN_OUT": "fan_out", "FAN_AVG
 
 @dataclass(frozen=True, slots=True)
 class TfVarianceScaling:
-    """Truncated at 2 sigma with std ``sqrt(1.3 factor / n)``, or uniform of variance ``factor / n``.
+    """Normal of std ``sqrt(1.3 factor / n)`` cut at 2 sigma, or uniform of variance ``factor / n``.
 
     Args:
         factor: Dimensionless factor on the variance.

@@ -1,6 +1,6 @@
 """The uniform law with its bounds given.
 
-Frameworks disagree on default bounds (torch 0 to 1, Keras +-0.05, JAX 0 to 0.01), so there are none.
+Frameworks disagree on default bounds (torch 0 to 1, Keras +-0.05, JAX 0 to 0.01): there are none.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,5 @@
+"""``python -m service`` is ``tensorseed``."""
+
+from service.cli import main
+
+main()

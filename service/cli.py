@@ -1,0 +1,206 @@
+"""The ``tensorseed`` command: serve, and what the service does without a server."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+import service
+from service.catalogue import schemes as catalogue
+from service.errors import InvalidRecipe, TensorseedError
+from service.output import write
+from service.plan import Plan
+from service.recipe import Recipe
+from service.settings import PREFIX, Settings
+
+_SHOW_PROGRESS_FROM = 32 * 2**20
+
+
+class _Reported(click.Group):
+    """Says what is wrong in the tree's words, on stderr, with exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InvalidRecipe as error:
+            for problem in error.problems:
+                click.echo(f"{problem.pointer or '/'}: {problem.detail}", err=True)
+        except ValidationError as error:
+            for entry in error.errors():
+                name = PREFIX + str(entry["loc"][0]).upper() if entry["loc"] else "settings"
+                click.echo(f"{name}: {entry['msg']}", err=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (TensorseedError, OSError) as error:
+            click.echo(f"tensorseed: {error}", err=True)
+        sys.exit(1)
+
+
+@click.group(cls=_Reported, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(service.__version__, prog_name="tensorseed")
+def main() -> None:
+    """Initial weights from a recipe: the same bytes everywhere and always."""
+
+
+def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, field in reversed(Settings.model_fields.items()):
+        option = click.option(
+            f"--{name.replace('_', '-')}",
+            name,
+            metavar="VALUE",
+            help=f"{field.description} [{PREFIX}{name.upper()}]",
+        )
+        command = option(command)
+    return command
+
+
+@main.command()
+@_settings_options
+def serve(**flags: str | None) -> None:
+    """Serve over HTTP."""
+    import uvicorn  # noqa: PLC0415 - the other commands start without a web server
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    settings = Settings(**given)  # type: ignore[arg-type]
+    os.environ.update(settings.environment())  # workers are new processes
+    uvicorn.run(
+        "service.web.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_level=settings.log_level,
+        timeout_graceful_shutdown=int(settings.drain_timeout),
+        server_header=False,
+    )
+
+
+@main.command()
+@click.argument("recipe", type=click.File("rb"))
+@click.option("-o", "--output", required=True, help="File to write; - is standard output.")
+def generate(recipe: BinaryIO, output: str) -> None:
+    """Write the safetensors file of RECIPE (- is standard input)."""
+    _, plan = _compiled(recipe)
+    with _progress(plan, "generating") as advance:
+        if output == "-":
+            write(plan, sys.stdout.buffer, advance)
+        else:
+            service.save_file(plan, output, advance)
+
+
+@main.command()
+@click.argument("recipe", type=click.File("rb"))
+@click.option("--json", "as_json", is_flag=True, help="Print what POST /v1/plan answers.")
+def plan(recipe: BinaryIO, *, as_json: bool) -> None:
+    """Explain RECIPE (- is standard input) without generating anything."""
+    parsed, compiled = _compiled(recipe)
+    explained = service.explain(parsed, compiled)
+    if as_json:
+        click.echo(json.dumps(explained, indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (
+            row["name"],
+            row["dtype"],
+            str(list(row["shape"])),
+            row["scheme"],
+            row["distribution"],
+            f"{row['mean']:.6g}",
+            f"{row['std']:.6g}",
+        )
+        for row in explained["tensors"]
+    ]
+    _print_table(("tensor", "dtype", "shape", "scheme", "law", "mean", "std"), rows)
+    click.echo(
+        f"{len(rows)} tensors, {explained['total_parameters']:,} parameters,"
+        f" {explained['total_bytes']:,} bytes, ETag {explained['etag']}"
+    )
+    for warning in explained["warnings"]:
+        click.echo(f"warning: {warning}", err=True)
+
+
+@main.command()
+@click.argument("recipe", type=click.File("rb"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify(recipe: BinaryIO, file: Path) -> None:
+    """Check that FILE holds what RECIPE makes; say which tensor differs first."""
+    _, plan = _compiled(recipe)
+    with _progress(plan, "verifying") as advance:
+        verdict = service.verify(plan, file, advance)
+    click.echo(f"{file}: {verdict.detail}")
+    if not verdict.matches:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/schemes answers.")
+def schemes(*, as_json: bool) -> None:
+    """List the schemes that a recipe may name."""
+    if as_json:
+        click.echo(json.dumps({"schemes": catalogue()}, indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (
+            entry["name"],
+            entry["formula"],
+            ", ".join(entry["parameters"]),
+            ", ".join(entry["aliases"]),
+        )
+        for entry in catalogue()
+    ]
+    _print_table(("scheme", "formula", "parameters", "also called"), rows)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print names and values only, as JSON.")
+def config(*, as_json: bool) -> None:
+    """Print the settings in force here, and how to set each."""
+    settings = Settings()
+    if as_json:
+        click.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
+        return
+    rows = [
+        (name, str(getattr(settings, name)), PREFIX + name.upper(), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    _print_table(("setting", "value", "variable", "what"), rows)
+
+
+def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:
+    limits = Settings()
+    parsed = service.parse(recipe.read(), limits)
+    return parsed, service.compile(parsed, limits)
+
+
+def _print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    # Piped, a table is as wide as it needs to be: a program reads it, not a screen.
+    Console(width=None if sys.stdout.isatty() else 10_000).print(table)
+
+
+@contextmanager
+def _progress(plan: Plan, what: str) -> Iterator[Callable[[int], object] | None]:
+    if plan.nbytes < _SHOW_PROGRESS_FROM or not sys.stderr.isatty():
+        yield None
+        return
+    columns = (what, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=plan.nbytes)
+        yield lambda size: progress.advance(task, size)

@@ -1,0 +1,76 @@
+"""Settings of the service, as one table. A flag wins over the environment, that over the file."""
+
+import os
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from service.limits import Limits
+
+PREFIX = "TENSORSEED_"
+
+
+class Settings(Limits, BaseSettings):
+    """Where and how to serve, and the limits. Durations are in seconds.
+
+    Each is the flag ``--max-tensors``, the variable ``TENSORSEED_MAX_TENSORS`` and, in the TOML
+    file that ``TENSORSEED_CONFIG`` names, the key ``max_tensors``.
+
+    >>> Settings(port=0).port
+    0
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 is any free one")
+    workers: int = Field(1, ge=1, le=256, description="server processes")
+    threads: int = Field(
+        os.cpu_count() or 1, ge=1, le=1024, description="threads that generate, in each process"
+    )
+    root_path: str = Field("", description="path prefix that a proxy strips")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins that browsers may call from, separated by commas; * is any"
+    )
+    body_timeout: float = Field(30.0, gt=0, description="seconds for a recipe to arrive")
+    drain_timeout: float = Field(30.0, ge=0, description="seconds for bodies to finish at the end")
+    log_level: str = Field(
+        "info", pattern="^(critical|error|warning|info|debug)$", description="least severe to log"
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, strongest first."""
+        del dotenv_settings, file_secret_settings
+        path = os.environ.get(f"{PREFIX}CONFIG")
+        file = (TomlConfigSettingsSource(settings_cls, toml_file=path),) if path else ()
+        return init_settings, env_settings, *file
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that give another process these settings."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            f"{PREFIX}{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
+            for name, value in values.items()
+        }

@@ -1,0 +1,100 @@
+"""The OpenAPI document: the recipe's own schema, real examples, a problem for every error."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service.recipe import Recipe
+from service.web.problems import MEDIA_TYPE, SCHEMA
+
+_REFERENCE = "#/components/schemas/{model}"
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "one layer": {
+        "summary": "A linear layer for ReLU",
+        "value": {
+            "seed": 42,
+            "tensors": [
+                {"name": "fc.weight", "shape": [10, 784], "init": "kaiming_normal"},
+                {"name": "fc.bias", "shape": [10], "init": "zeros"},
+            ],
+        },
+    },
+    "convolution": {
+        "summary": "A convolution in HWIO layout, half precision",
+        "value": {
+            "seed": "18446744073709551615",
+            "dtype": "BF16",
+            "tensors": [
+                {
+                    "name": "conv.kernel",
+                    "shape": [3, 3, 16, 32],
+                    "layout": "HWIO",
+                    "init": {"scheme": "kaiming", "mode": "fan_out", "distribution": "normal"},
+                }
+            ],
+        },
+    },
+    "rules and parts": {
+        "summary": "Packed gates, a rule over all biases, one slice",
+        "value": {
+            "seed": 7,
+            "init": {"scheme": "xavier", "gain": "tanh"},
+            "tensors": [
+                {
+                    "name": "lstm.weight",
+                    "shape": [64, 16],
+                    "parts": {"axis": 0, "of": [{"size": 16}] * 4},
+                    "slice": [[0, 32], None],
+                },
+                {"name": "lstm.bias", "shape": [64]},
+            ],
+            "rules": [{"match": "*.bias", "init": "zeros"}],
+        },
+    },
+}
+"""Recipes that work as they stand."""
+
+RECIPE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REFERENCE.format(model="Recipe")},
+                "examples": EXAMPLES,
+            }
+        },
+    }
+}
+"""The request body of every route that takes a recipe."""
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the responses entry for error statuses."""
+    schema = {"$ref": _REFERENCE.format(model="Problem")}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of ``app``, made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=app.servers,
+        )
+        recipe = Recipe.model_json_schema(ref_template=_REFERENCE)
+        schemas = made.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= recipe.pop("$defs") | {"Recipe": recipe, "Problem": SCHEMA}
+        app.openapi_schema = made
+    return app.openapi_schema

@@ -1,0 +1,126 @@
+"""Errors as RFC 9457 problem documents; the only place that maps an error to a status."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from service.errors import InvalidRecipe, MalformedRecipe, Problem, RecipeTooLarge, shown
+
+MEDIA_TYPE = "application/problem+json"
+
+_LARGEST = 16_000
+_LONGEST_DETAIL = 600
+_STATUSES: dict[type[Exception], tuple[HTTPStatus, str]] = {
+    MalformedRecipe: (HTTPStatus.BAD_REQUEST, "malformed-recipe"),
+    RecipeTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "recipe-too-large"),
+    InvalidRecipe: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-recipe"),
+}
+_TITLES = {
+    "malformed-recipe": "The recipe is not strict JSON",
+    "recipe-too-large": "The recipe's text is too long",
+    "invalid-recipe": "The recipe cannot be carried out",
+}
+
+SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "maxItems": 20,
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "format": "json-pointer"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+"""JSON Schema of a problem document."""
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    kind: str = "",
+    errors: Sequence[Problem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem document of at most 16 KB.
+
+    Args:
+        status: HTTP status.
+        detail: What is wrong, for people.
+        kind: Last part of the problem's URN; empty is ``about:blank``.
+        errors: The places in the recipe; as many of the first as fit.
+        headers: Further response headers.
+    """
+    document: dict[str, object] = {
+        "type": f"urn:tensorseed:problem:{kind}" if kind else "about:blank",
+        "title": _TITLES.get(kind, HTTPStatus(status).phrase),
+        "status": status,
+        "detail": detail[:_LONGEST_DETAIL],
+    }
+    listed = [
+        {"pointer": e.pointer[:_LONGEST_DETAIL], "detail": e.detail[:_LONGEST_DETAIL]}
+        for e in errors
+    ]
+    while True:
+        body = json.dumps(document | ({"errors": listed} if listed else {})).encode()
+        if len(body) <= _LARGEST or not listed:
+            return Response(body, status, headers, MEDIA_TYPE)
+        listed.pop()
+
+
+async def _of_package(_: Request, error: Any) -> Response:
+    status, kind = _STATUSES[type(error)]
+    errors = error.problems if isinstance(error, InvalidRecipe) else ()
+    headers = {"Connection": "close"} if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
+    return problem(status, str(error), kind=kind, errors=errors, headers=headers)
+
+
+async def _of_http(request: Request, error: Any) -> Response:
+    detail = error.detail
+    if detail == HTTPStatus(error.status_code).phrase:
+        detail = f"{request.method} {shown(request.url.path)}: {detail.lower()}"
+    return problem(error.status_code, detail, headers=error.headers)
+
+
+async def _of_parameters(_: Request, error: Any) -> Response:
+    detail = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors()[:20])
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+async def _of_departed(_: Request, __: Exception) -> Response:
+    return problem(HTTPStatus.BAD_REQUEST, "the client closed the connection while sending")
+
+
+async def _of_defect(request: Request, error: Exception) -> Response:
+    logging.getLogger("tensorseed").error("defect in %s", request.url.path, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of the service; it was logged")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app``, the framework's included, with a problem document."""
+    for error in _STATUSES:
+        app.add_exception_handler(error, _of_package)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_parameters)
+    app.add_exception_handler(ClientDisconnect, _of_departed)
+    app.add_exception_handler(Exception, _of_defect)

@@ -1,0 +1,79 @@
+"""From a request to a plan: the body read under a cap, parsed and compiled off the event loop."""
+
+import asyncio
+from http import HTTPStatus
+from typing import NamedTuple
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import HTTPException, Request
+
+from service.errors import RecipeTooLarge
+from service.plan import Plan, compile
+from service.recipe import Recipe, parse
+from service.settings import Settings
+
+
+class Compiled(NamedTuple):
+    """A recipe with its plan."""
+
+    recipe: Recipe
+    plan: Plan
+
+
+async def compiled_from(request: Request) -> Compiled:
+    """Return the recipe in a request's body, compiled, its digest computed.
+
+    Raises:
+        HTTPException: 415 for another media type or an encoded body, 408 for one that stalls.
+        RecipeTooLarge: Declared or sent, more than ``max_body_bytes``.
+        MalformedRecipe: Not strict JSON.
+        InvalidRecipe: It cannot be carried out.
+    """
+    settings: Settings = request.app.state.settings
+    limiter: CapacityLimiter = request.app.state.planning
+    _check_headers(request, settings)
+    try:
+        async with asyncio.timeout(settings.body_timeout):
+            text = await _read(request, settings.max_body_bytes)
+    except TimeoutError:
+        raise HTTPException(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"the recipe did not arrive within {settings.body_timeout:g} s (body_timeout)",
+            headers={"Connection": "close"},
+        ) from None
+    return await to_thread.run_sync(_compiled, text, settings, limiter=limiter)
+
+
+def _compiled(text: bytes, settings: Settings) -> Compiled:
+    recipe = parse(text, settings)
+    plan = compile(recipe, settings)
+    _ = plan.digest  # cached, so that the event loop never computes it
+    return Compiled(recipe, plan)
+
+
+def _check_headers(request: Request, settings: Settings) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise HTTPException(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the recipe with Content-Type: application/json"
+        )
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HTTPException(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the recipe without a Content-Encoding"
+        )
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:20]) > settings.max_body_bytes:
+        raise _too_large(f"{declared[:20]} bytes were announced", settings.max_body_bytes)
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    text = bytearray()
+    async for piece in request.stream():
+        text += piece
+        if len(text) > limit:
+            raise _too_large(f"more than {limit} bytes were sent", limit)
+    return bytes(text)
+
+
+def _too_large(what: str, limit: int) -> RecipeTooLarge:
+    return RecipeTooLarge(f"{what}; the limit (max_body_bytes) is {limit}")
