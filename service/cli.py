@@ -84,6 +84,7 @@ def serve(**flags: str | None) -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        root_path=settings.root_path,
         log_level=settings.log_level,
         timeout_graceful_shutdown=int(settings.drain_timeout),
         server_header=False,

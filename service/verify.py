@@ -65,9 +65,9 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
     size = struct.unpack("<Q", length)[0] if len(length) == 8 else 0
     if not 2 <= size <= 4 * Limits().max_header_bytes:
         raise UnreadableFile("no safetensors header: its length makes no sense")
+    text = file.read(size)
     try:
-        text = file.read(size)
-        document = json.loads(text) if len(text) == size else None
+        document: dict[str, Any] = json.loads(text if len(text) == size else b"")
         document.pop("__metadata__", None)
         places = [entry["data_offsets"][0] for entry in document.values()]
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError):

@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes  # noqa: F401 - the reader needs it for BF16 and F8
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors

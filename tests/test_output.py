@@ -1,11 +1,11 @@
 """Files written by the library: whole under their name, or absent."""
 
 import os
-import resource
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +16,16 @@ from tests.support import file_of, plan_of, recipe_of, tensor
 RECIPE = recipe_of(tensor(shape=[300, 1000]))
 
 
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def test_saved_file_is_not_the_stream(tmp_path: Path) -> None:
     seen: list[int] = []
     plan = service.save_file(RECIPE, tmp_path / "m.safetensors", seen.append)
     assert (tmp_path / "m.safetensors").read_bytes() == file_of(RECIPE)
     assert sum(seen) == plan.nbytes
-    assert os.listdir(tmp_path) == ["m.safetensors"]
+    assert names_in(tmp_path) == ["m.safetensors"]
 
 
 def test_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
@@ -41,7 +45,7 @@ def test_failure_leaves_a_part_or_destroys_the_old(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         service.save_file(RECIPE, target, fail)
     assert target.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["m"]
+    assert names_in(tmp_path) == ["m"]
 
 
 def test_full_disk_leaves_a_part(tmp_path: Path) -> None:
@@ -54,12 +58,14 @@ def test_full_disk_leaves_a_part(tmp_path: Path) -> None:
     )
     recipe = service.parse(RECIPE).canonical.decode()
     done = subprocess.run(
-        [sys.executable, "-c", script, recipe, tmp_path / "m"], capture_output=True, text=True
+        [sys.executable, "-c", script, recipe, tmp_path / "m"],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1
     assert "File too large" in done.stderr
-    assert os.listdir(tmp_path) == []
-    assert resource.RLIMIT_FSIZE >= 0
+    assert names_in(tmp_path) == []
 
 
 def test_symbolic_link_is_replaced_by_a_file(tmp_path: Path) -> None:
@@ -83,7 +89,13 @@ def test_pipe_is_replaced_by_a_file(tmp_path: Path) -> None:
 
 def test_library_takes_a_recipe_in_one_stage_only() -> None:
     recipe = service.parse(RECIPE)
-    sources = [RECIPE, recipe, plan_of(RECIPE), recipe.canonical, recipe.canonical.decode()]
+    sources: list[Any] = [
+        RECIPE,
+        recipe,
+        plan_of(RECIPE),
+        recipe.canonical,
+        recipe.canonical.decode(),
+    ]
     arrays = [service.generate(source)["w"] for source in sources]
     assert all((array == arrays[0]).all() for array in arrays)
     assert arrays[0].dtype == np.dtype("<f4")

@@ -127,8 +127,8 @@ def test_elements_differ_from_the_oracle(
 @given(st.floats(-3, 2), st.floats(0.1, 3), st.sampled_from(["sigma", "absolute"]))
 def test_truncation_differs_from_the_oracle(low: float, width: float, unit: Any) -> None:
     scale, shift = (1.0, 0.0) if unit == "sigma" else (0.5, 0.25)
-    bounds = [shift + scale * low, shift + scale * (low + width)]
-    first, last = oracle.bracket(0.25, 0.5, *bounds, unit)
+    bounds = (shift + scale * low, shift + scale * (low + width))
+    first, last = oracle.bracket(0.25, 0.5, bounds[0], bounds[1], unit)
     init = {
         "scheme": "truncated_normal",
         "std": 0.5,

@@ -30,7 +30,14 @@ def test_the_recipes_own_file_is_refused(tmp_path: Path) -> None:
     assert verdict.identical
 
 
-@pytest.mark.parametrize(("offset", "said"), [(4, "a differs first, at element 1"), (4001, "b differs first, at element 0"), (4003, "element 1")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("offset", "said"),
+    [
+        (4, "a differs first, at element 1"),
+        (4001, "b differs first, at element 0"),
+        (4003, "b differs first, at element 1"),
+    ],
+)
 def test_changed_element_is_missed_or_misplaced(offset: int, said: str, tmp_path: Path) -> None:
     body = bytearray(BODY)
     body[len(PLAN.header) + offset] ^= 1

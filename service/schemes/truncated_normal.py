@@ -29,8 +29,8 @@ class TruncatedNormal:
         correct_variance: Widen the law so that ``std`` is its standard deviation after the cut
             (Keras, JAX); for bounds in sigma only.
 
-    >>> TruncatedNormal(std=0.02).resolve(Geometry((10,))).moments
-    (0.0, 0.017592513140440826)
+    >>> TruncatedNormal(std=0.02).resolve(Geometry((10,))).extremes
+    (-0.04, 0.04)
     """
 
     formula: ClassVar[str] = "w ~ N(mean, std^2) given bounds[0] <= w <= bounds[1]"

@@ -23,7 +23,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="tensorseed",
         version=service.__version__,
         description=_DESCRIPTION,
-        root_path=settings.root_path,
         redoc_url=None,
     )
     app.state.settings = settings

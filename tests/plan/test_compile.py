@@ -59,18 +59,34 @@ def test_names_that_only_normalise_alike_are_duplicates() -> None:
         ({"parts": {"axis": 1, "of": [{"size": 7}]}}, "/parts/axis", "axis 1 of a shape of 1"),
         ({"parts": {"axis": 0, "of": [{"size": 6}]}}, "/parts/of", "sum to 6, and axis 0 is 7"),
         ({"dtype": "I64"}, "/init", "I64 serves zeros"),
-        ({"init": {"scheme": "constant", "value": 0.5}, "dtype": "I64"}, "/init", "do not all fit I64"),
+        (
+            {"init": {"scheme": "constant", "value": 0.5}, "dtype": "I64"},
+            "/init",
+            "do not all fit I64",
+        ),
         ({"init": "xavier"}, "/init", "has no fans"),
         ({"init": "xavier", "fan": {"in": 0, "out": 0}}, "/init", "fan_avg is 0"),
         ({"init": {"scheme": "uniform", "low": 2, "high": 1}}, "/init", "below high"),
         ({"init": {"scheme": "normal", "std": 1e300}}, "/init", "do not all fit F32"),
-        ({"init": {"scheme": "normal", "std": 1e308}, "dtype": "F64"}, "/init", "finite in float64"),
-        ({"init": {"scheme": "uniform", "low": -7e4, "high": 0}, "dtype": "F16"}, "/init", "fit F16"),
+        (
+            {"init": {"scheme": "normal", "std": 1e308}, "dtype": "F64"},
+            "/init",
+            "finite in float64",
+        ),
+        (
+            {"init": {"scheme": "uniform", "low": -7e4, "high": 0}, "dtype": "F16"},
+            "/init",
+            "fit F16",
+        ),
         ({"init": {"scheme": "normal", "std": 75}, "dtype": "F8_E4M3"}, "/init", "fit F8_E4M3"),
-        ({"init": {"scheme": "truncated_normal", "std": 1, "bounds": [6, 7]}}, "/init", "2^32 words"),
+        (
+            {"init": {"scheme": "truncated_normal", "std": 1, "bounds": [6, 7]}},
+            "/init",
+            "2^32 words",
+        ),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_meaningless_tensor_is_taken(change: dict[str, Any], pointer: str, said: str) -> None:
     found = problems_of(recipe_of({**tensor(), **change}))
     assert said in found[f"/tensors/0{pointer}"]
@@ -121,7 +137,12 @@ def test_empty_recipe_is_taken() -> None:
         ({"max_tensors": 1}, recipe_of(tensor(), tensor(name="v")), "/tensors", "2 tensors"),
         ({"max_total_bytes": 27}, recipe_of(tensor()), "/tensors", "28 bytes of tensors"),
         ({"max_header_bytes": 63}, recipe_of(tensor()), "/tensors", "64 bytes of header"),
-        ({"max_metadata_bytes": 3}, recipe_of(tensor(), metadata={"é": "xy"}), "/metadata", "4 bytes"),
+        (
+            {"max_metadata_bytes": 3},
+            recipe_of(tensor(), metadata={"é": "xy"}),
+            "/metadata",
+            "4 bytes",
+        ),
         ({"max_rank": 0}, recipe_of(tensor()), "/tensors/0/shape", "1 axes"),
         (
             {"max_parts": 1},
@@ -136,7 +157,7 @@ def test_empty_recipe_is_taken() -> None:
             "2 patterns with *",
         ),
     ],
-)  # fmt: skip
+)
 def test_limit_is_passed_or_unnamed(
     limits: dict[str, int], recipe: Any, pointer: str, said: str
 ) -> None:

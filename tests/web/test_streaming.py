@@ -1,0 +1,183 @@
+"""Bodies over a real socket: constant memory, clients that leave, servers that die."""
+
+import hashlib
+import http.client
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import service
+from tests.support import LiveServer, live_server, plan_of, recipe_of, tensor
+
+LARGE = recipe_of(tensor(shape=[64, 1 << 20]), seed=3)  # 256 MiB
+MIB = 1 << 20
+
+
+def request_bytes(recipe: Any) -> bytes:
+    body = json.dumps(recipe).encode()
+    head = (
+        f"POST /v1/weights HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def read_some(connection: socket.socket, count: int) -> None:
+    while count > 0:
+        received = connection.recv(65536)
+        assert received
+        count -= len(received)
+
+
+def wait_until(holds: Any, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+    return False
+
+
+def test_body_over_a_socket_is_not_the_streams(server: LiveServer) -> None:
+    hashed = hashlib.sha256()
+    for chunk in service.stream(plan_of(LARGE)):
+        hashed.update(chunk)
+    for _ in range(2):
+        answer = hashlib.sha256()
+        with server.post("/v1/weights", LARGE) as response:
+            while piece := response.read(MIB):
+                answer.update(piece)
+        assert answer.digest() == hashed.digest()
+
+
+def test_memory_grows_with_the_body(server: LiveServer) -> None:
+    """1 GB streamed: resident memory stays under 150 MB and does not climb."""
+    recipe = recipe_of(tensor({"scheme": "uniform", "low": 0, "high": 1}, [250, 1_000_000]))
+    sizes = []
+    with server.post("/v1/weights", recipe) as response:
+        assert int(response.headers["Content-Length"]) > 10**9
+        total = 0
+        while piece := response.read(8 * MIB):
+            total += len(piece)
+            sizes.append(server.rss)
+    assert total == int(response.headers["Content-Length"])
+    assert max(sizes) < 150_000_000
+    assert max(sizes[len(sizes) // 2 :]) < max(sizes[: len(sizes) // 2]) + 10_000_000
+
+
+def test_work_goes_on_for_clients_that_left() -> None:
+    """100 clients hang up after 1 MB of 4 GB each; a second later the server is idle."""
+    vast = recipe_of(tensor(shape=[1 << 30]))
+    with live_server() as server:
+        connections = []
+        for _ in range(100):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=120)
+            connection.sendall(request_bytes(vast))
+            connections.append(connection)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda c: read_some(c, MIB), connections))
+        for connection in connections:
+            connection.close()
+        left = time.monotonic()
+        assert wait_until(lambda: time.monotonic() - left > 1.0, 5)
+        before = server.cpu_seconds()
+        assert wait_until(lambda: time.monotonic() - left > 2.0, 5)
+        assert server.cpu_seconds() - before < 0.2
+        with server.post("/v1/weights", recipe_of(tensor())) as response:
+            assert response.status == 200
+
+
+def test_stalled_reader_is_generated_for(server: LiveServer) -> None:
+    """A client that reads nothing costs a few chunks, not a body."""
+    before = server.rss
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(request_bytes(LARGE))
+        read_some(connection, 1)
+        spent = [server.cpu_seconds()]
+
+        def settled() -> bool:
+            time_now = server.cpu_seconds()
+            spent.append(time_now)
+            return len(spent) > 2000 and spent[-1] - spent[-1000] < 0.02
+
+        assert wait_until(settled, 20)
+        assert server.rss - before < 32 * MIB
+
+
+def test_server_killed_midway_looks_complete() -> None:
+    with live_server() as server:
+        response = server.post("/v1/weights", LARGE)
+        response.read(MIB)
+        server.process.kill()
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+        response.close()
+
+
+def test_failure_midway_looks_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that fails after the first byte cuts the connection short of Content-Length."""
+    import asyncio
+
+    import uvicorn
+
+    from service.settings import Settings
+    from service.web.app import create_app
+
+    def failing(plan: service.Plan) -> Any:
+        chunks = service.stream(plan)
+        yield next(chunks)
+        raise OSError("the device is gone")
+
+    async def run() -> None:
+        config = uvicorn.Config(create_app(Settings()), port=0, log_level="critical")
+        running = uvicorn.Server(config)
+        task = asyncio.create_task(running.serve())
+        while not running.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0)
+        port = running.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request_bytes(LARGE))
+        received = await reader.read()
+        assert b"200 OK" in received[:40]
+        assert MIB <= len(received) < 2 * MIB
+        writer.close()
+        running.should_exit = True
+        await task
+
+    monkeypatch.setattr("service.web.weights.stream", failing)
+    asyncio.run(run())
+
+
+def test_health_waits_for_bodies(server: LiveServer) -> None:
+    sockets = []
+    for _ in range(8):
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        connection.sendall(request_bytes(LARGE))
+        sockets.append(connection)
+    with ThreadPoolExecutor(8) as pool:
+        bodies = [pool.submit(read_some, connection, 8 * MIB) for connection in sockets]
+        health = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        for _ in range(20):
+            health.request("GET", "/livez")
+            assert health.getresponse().read() == b'{"status":"ok"}'
+        health.close()
+        for body in bodies:
+            body.result()
+    for connection in sockets:
+        connection.close()
+
+
+def test_stalled_request_body_holds_its_connection() -> None:
+    with (
+        live_server("--body-timeout", "0.2") as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection,
+    ):
+        connection.sendall(request_bytes(LARGE)[:-10])
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    assert b" 408 " in answer
+    assert b"body_timeout" in answer
