@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ class _Reported(click.Group):
     """Says what is wrong in the tree's words, on stderr, with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was chosen."""
         try:
             return super().invoke(ctx)
         except InvalidRecipe as error:
@@ -46,7 +48,7 @@ class _Reported(click.Group):
                 click.echo(f"{name}: {entry['msg']}", err=True)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (TensorseedError, OSError) as error:
+        except (TensorseedError, OSError, tomllib.TOMLDecodeError) as error:
             click.echo(f"tensorseed: {error}", err=True)
         sys.exit(1)
 

@@ -1,6 +1,7 @@
 """Settings of the service, as one table. A flag wins over the environment, that over the file."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
@@ -61,11 +62,19 @@ class Settings(Limits, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where values come from, strongest first."""
+        """Return where values come from, strongest first.
+
+        Raises:
+            FileNotFoundError: ``TENSORSEED_CONFIG`` names no file.
+        """
         del dotenv_settings, file_secret_settings
         path = os.environ.get(f"{PREFIX}CONFIG")
-        file = (TomlConfigSettingsSource(settings_cls, toml_file=path),) if path else ()
-        return init_settings, env_settings, *file
+        if not path:
+            return init_settings, env_settings
+        if not Path(path).is_file():  # pydantic would take a missing file for an empty one
+            raise FileNotFoundError(f"{PREFIX}CONFIG names {path}, which is not a file")
+        file = TomlConfigSettingsSource(settings_cls, toml_file=path)
+        return init_settings, env_settings, file
 
     def environment(self) -> dict[str, str]:
         """Return the variables that give another process these settings."""

@@ -33,6 +33,7 @@ class _Suspects:
         self.large = False
 
     def note_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return an object's members; note it if a key comes twice."""
         members = dict(pairs)
         if len(members) < len(pairs):
             counts = Counter(key for key, _ in pairs)
@@ -40,6 +41,7 @@ class _Suspects:
         return members
 
     def note_integer(self, digits: str) -> int:
+        """Return an integer; note that one is past +-(2^53 - 1)."""
         value = int(digits)
         self.large |= not -MAX_DIMENSION <= value <= MAX_DIMENSION
         return value

@@ -9,11 +9,13 @@ from service.distributions import Distribution
 from service.errors import SchemeError
 from service.numerics.fans import Geometry, Nonlinearity, gain_squared
 
-Number = Annotated[float, AfterValidator(lambda value: value + 0.0)]
+_PLUS_ZERO = AfterValidator(lambda value: value + 0.0)
+
+Number = Annotated[float, _PLUS_ZERO]
 """A finite float64; -0 becomes 0, which it equals."""
 
 Positive = Annotated[float, Gt(0)]
-NotNegative = Annotated[Number, Ge(0)]
+NotNegative = Annotated[float, Ge(0), _PLUS_ZERO]
 
 NamedGain = Literal["linear", "conv", "sigmoid", "tanh", "relu", "selu"]
 """Nonlinearities whose gain needs no further number."""

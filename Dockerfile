@@ -1,0 +1,24 @@
+# A small image that runs as nobody in particular. BASE may be any Debian or Python image that has
+# Python 3.11 or newer with venv.
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+RUN python3 -m venv /opt/tensorseed
+COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY service service
+RUN /opt/tensorseed/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+
+FROM ${BASE}
+COPY --from=build /opt/tensorseed /opt/tensorseed
+ENV PATH=/opt/tensorseed/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TENSORSEED_HOST=0.0.0.0 \
+    TENSORSEED_PORT=8000
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python3", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['TENSORSEED_PORT'] + '/livez', timeout=2)"]
+ENTRYPOINT ["tensorseed"]
+CMD ["serve"]

@@ -1,0 +1,87 @@
+"""The documentation: every example runs, every link leads somewhere, nothing is left out."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+import service
+from service.cli import main
+from service.settings import PREFIX, Settings
+from tests.docs.console import run, steps
+from tests.support import ROOT, LiveServer
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+
+NOT_RUN = {
+    "make run": "serves until it is stopped; tests/test_package.py runs it",
+    "make run PORT=8000": "the same",
+    "docker compose up": "needs a Docker engine",
+}
+"""Every command of the pages that no test of this file runs, and why."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_example_prints_otherwise(page: Path, server: LiveServer, tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for step in steps(page.read_text("utf-8"), norun=False):
+        run(step, tmp_path, server.port, str(Path(sys.executable).parent))
+
+
+def test_command_is_not_run_without_a_reason() -> None:
+    found = {s.command for page in PAGES for s in steps(page.read_text("utf-8"), norun=True)}
+    assert found == set(NOT_RUN)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_recipe_on_a_page_is_refused(page: Path) -> None:
+    for text in re.findall(r"```json recipe\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        assert service.compile(service.parse(text)).tensors
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_link_leads_nowhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_every_kind_of_example_is_found() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert len(steps(readme, norun=False)) >= 7
+    assert "```sh" not in readme
+
+
+def test_setting_is_undocumented() -> None:
+    page = (ROOT / "docs/operate.md").read_text("utf-8")
+    for name, field in Settings.model_fields.items():
+        assert field.description
+        row = f"| `{name}` | `{PREFIX}{name.upper()}` | "
+        assert row in page
+        default = field.default
+        if isinstance(default, int | float) and name != "threads":
+            assert f"{row}`{default}` |" in page
+
+
+def test_command_or_flag_is_without_help() -> None:
+    commands = main.list_commands(click.Context(main))
+    assert set(commands) == {"serve", "generate", "plan", "verify", "schemes", "config"}
+    for name in commands:
+        command = main.commands[name]
+        assert command.help
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help
+    flags = {p.name for p in main.commands["serve"].params}
+    assert flags == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples/recipes").glob("*.json")), ids=lambda p: p.stem
+)
+def test_example_recipe_is_refused_or_warns(path: Path) -> None:
+    plan = service.compile(service.parse(path.read_bytes()))
+    assert not plan.warnings
+    assert len(plan.tensors) == len(json.loads(path.read_text("utf-8"))["tensors"])

@@ -1,0 +1,163 @@
+"""The command: its output, its exit statuses, its files, its settings."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.catalogue import schemes
+from service.settings import Settings
+from tests.support import ROOT, file_of, plan_of, recipe_of, tensor
+
+RECIPE = recipe_of(tensor(shape=[30, 20]), tensor("xavier", [4, 4], "v", dtype="BF16"))
+
+
+def run(*arguments: Any, stdin: bytes = b"", **environment: Any) -> Any:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("TENSORSEED_")}
+    return subprocess.run(
+        [sys.executable, "-m", "service", *map(str, arguments)],
+        check=False,
+        input=stdin,
+        capture_output=True,
+        cwd=ROOT,
+        env={**clean, **environment},
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(RECIPE), "utf-8")
+    return path
+
+
+def test_generated_file_is_not_the_librarys(recipe: Path, tmp_path: Path) -> None:
+    assert run("generate", recipe, "-o", tmp_path / "m").returncode == 0
+    assert (tmp_path / "m").read_bytes() == file_of(RECIPE)
+    piped = run("generate", "-", "-o", "-", stdin=recipe.read_bytes())
+    assert piped.stdout == file_of(RECIPE)
+    assert piped.stderr == b""
+
+
+def test_plan_is_not_the_services(recipe: Path) -> None:
+    table = run("plan", recipe).stdout.decode()
+    assert "kaiming" not in table
+    assert "xavier" in table
+    assert plan_of(RECIPE).etag in table
+    body = json.loads(run("plan", recipe, "--json").stdout)
+    assert body["etag"] == plan_of(RECIPE).etag
+
+
+def test_warning_is_kept_back(tmp_path: Path) -> None:
+    quiet = recipe_of(tensor({"scheme": "normal", "std": 1e-7}, dtype="F16"))
+    done = run("plan", "-", stdin=json.dumps(quiet).encode())
+    assert b"below F16's smallest" in done.stderr
+
+
+def test_verify_passes_another_file(recipe: Path, tmp_path: Path) -> None:
+    body = bytearray(file_of(RECIPE))
+    (tmp_path / "m").write_bytes(body)
+    assert run("verify", recipe, tmp_path / "m").returncode == 0
+    body[-1] ^= 1
+    (tmp_path / "m").write_bytes(body)
+    done = run("verify", recipe, tmp_path / "m")
+    assert done.returncode == 1
+    assert b"v differs first, at element 15" in done.stdout
+    (tmp_path / "m").write_bytes(b"no")
+    assert run("verify", recipe, tmp_path / "m").returncode == 1
+
+
+@pytest.mark.parametrize("command", ["generate", "plan", "verify"])
+def test_bad_recipe_ends_in_a_traceback(command: str, tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    extras: dict[str, list[Any]] = {
+        "generate": ["-o", tmp_path / "m"],
+        "plan": [],
+        "verify": [tmp_path / "f"],
+    }
+    extra = extras[command]
+    for text, said in ((b"{", b"not JSON"), (b'{"seed":1}', b"/tensors: tensors is required")):
+        done = run(command, "-", *extra, stdin=text)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert b"Traceback" not in done.stderr
+    assert not (tmp_path / "m").exists()
+
+
+def test_unwritable_output_ends_in_a_traceback(recipe: Path, tmp_path: Path) -> None:
+    done = run("generate", recipe, "-o", tmp_path / "missing" / "m")
+    assert done.returncode == 1
+    assert b"No such file or directory" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_closed_pipe_ends_in_a_traceback(tmp_path: Path) -> None:
+    vast = tmp_path / "vast.json"
+    vast.write_text(json.dumps(recipe_of(tensor(shape=[1 << 28]))))
+    command = f"'{sys.executable}' -m service generate {vast} -o - | head -c 10 | wc -c"
+    done = subprocess.run(["bash", "-c", command], check=True, capture_output=True, cwd=ROOT)
+    assert done.stdout.strip() == b"10"
+    assert done.stderr == b""
+
+
+def test_schemes_lack_one() -> None:
+    table = run("schemes").stdout.decode()
+    assert all(entry["name"] in table and entry["formula"] in table for entry in schemes())
+    assert json.loads(run("schemes", "--json").stdout) == {"schemes": schemes()}
+
+
+def test_flag_loses_to_environment_or_environment_to_file(tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(
+        'port = 1\nmax_tensors = 5\ncors_origins = ["https://a", "https://b"]\n'
+    )
+    environment: dict[str, Any] = {
+        "TENSORSEED_CONFIG": str(tmp_path / "t.toml"),
+        "TENSORSEED_PORT": "2",
+    }
+    shown = json.loads(run("config", "--json", **environment).stdout)
+    assert (shown["port"], shown["max_tensors"]) == (2, 5)
+    assert shown["cors_origins"] == ["https://a", "https://b"]
+    assert set(shown) == set(Settings.model_fields)
+    settings = Settings(port=3)
+    assert Settings(**settings.model_dump()) == settings
+    refused = run(
+        "plan",
+        "-",
+        stdin=json.dumps(recipe_of(*(tensor(name=str(i)) for i in range(6)))).encode(),
+        **environment,
+    )
+    assert b"6 tensors; the limit (max_tensors) is 5" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"TENSORSEED_PORT": "abc"}, b"TENSORSEED_PORT: "),
+        ({"TENSORSEED_PORT": "70000"}, b"TENSORSEED_PORT: "),
+        ({"TENSORSEED_LOG_LEVEL": "loud"}, b"TENSORSEED_LOG_LEVEL: "),
+        ({"TENSORSEED_CONFIG": "/nonexistent.toml"}, b"nonexistent.toml"),
+    ],
+)
+def test_bad_setting_ends_in_a_traceback_or_is_ignored(
+    environment: dict[str, Any], said: bytes
+) -> None:
+    done = run("config", **environment)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_environment_of_a_worker_is_another() -> None:
+    settings = Settings(cors_origins=("https://a", "https://b"), port=9, body_timeout=0.5)
+    saved = dict(os.environ)
+    os.environ.update(settings.environment())
+    try:
+        assert Settings() == settings
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)

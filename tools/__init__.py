@@ -1,0 +1,1 @@
+"""Commands of the project, run by make from the root of the repository."""

@@ -1,0 +1,77 @@
+"""A real server on a free port, for the demo, the soak and the tests; ended by its own id."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class LiveServer:
+    """A ``tensorseed serve`` process.
+
+    Args:
+        url: Where it listens.
+        process: The process itself.
+    """
+
+    def __init__(self, url: str, process: "subprocess.Popen[str]") -> None:
+        self.url = url
+        self.process = process
+
+    @property
+    def port(self) -> int:
+        """The port that the system chose."""
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def rss(self) -> int:
+        """Resident memory in bytes."""
+        import psutil  # noqa: PLC0415 - for development only, and the demo runs without
+
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time spent so far, in seconds."""
+        import psutil  # noqa: PLC0415
+
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def post(self, path: str, recipe: Any) -> Any:
+        """Return the open response to a recipe: a document, or its text as bytes."""
+        body = recipe if isinstance(recipe, bytes) else json.dumps(recipe).encode()
+        request = urllib.request.Request(
+            self.url + path, body, {"Content-Type": "application/json"}
+        )
+        return urllib.request.urlopen(request, timeout=120)
+
+
+@contextmanager
+def live_server(*flags: str) -> Iterator[LiveServer]:
+    """Serve on a free port until the block ends.
+
+    Args:
+        flags: For ``tensorseed serve``. The environment's settings are left out.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "serve", "--port", "0", *flags],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("TENSORSEED_")},
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
+                yield LiveServer(found[1], process)
+                return
+        raise RuntimeError("the server ended before it was ready")
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
