@@ -85,11 +85,19 @@ def canonical_init(scheme: Scheme) -> dict[str, Any]:
     return {"scheme": scheme.scheme, **parameters}
 
 
-Seed = Annotated[int, Field(ge=0, lt=2**64), BeforeValidator(_seed_from_text), PlainSerializer(str)]
+_SeedNumber = Annotated[int, Field(ge=0, lt=2**64)]
+_SeedText = Annotated[str, Field(pattern=f"^({_SEED_TEXT.pattern})$")]
+_InitName = Literal[tuple(ALIASES)]  # type: ignore[valid-type]
+_InitObject = Annotated[AnyScheme, Field(discriminator="scheme")]
+
+Seed = Annotated[
+    _SeedNumber,
+    BeforeValidator(_seed_from_text, json_schema_input_type=_SeedNumber | _SeedText),
+    PlainSerializer(str),
+]
 Init = Annotated[
-    AnyScheme,
-    Field(discriminator="scheme"),
-    BeforeValidator(_object_of, json_schema_input_type=str | AnyScheme),
+    _InitObject,
+    BeforeValidator(_object_of, json_schema_input_type=_InitName | _InitObject),
     PlainSerializer(canonical_init),
 ]
 Dimension = Annotated[int, Field(ge=0, le=MAX_DIMENSION)]

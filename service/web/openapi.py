@@ -96,5 +96,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         recipe = Recipe.model_json_schema(ref_template=_REFERENCE)
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         schemas |= recipe.pop("$defs") | {"Recipe": recipe, "Problem": SCHEMA}
+        for schema in schemas.values():  # what follows the summary is for readers of the source
+            schema["description"] = schema.get("description", "").partition("\n\nArgs:")[0]
         app.openapi_schema = made
     return app.openapi_schema

@@ -30,6 +30,7 @@ _TITLES = {
 }
 
 SCHEMA = {
+    "description": "An RFC 9457 problem document.",
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
