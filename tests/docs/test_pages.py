@@ -10,6 +10,7 @@ import pytest
 
 import service
 from service.cli import main
+from service.schemes import SCHEMES
 from service.settings import PREFIX, Settings
 from tests.docs.console import run, steps
 from tests.support import ROOT, LiveServer
@@ -52,6 +53,7 @@ def test_every_kind_of_example_is_found() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert len(steps(readme, norun=False)) >= 7
     assert "```sh" not in readme
+    assert f"[{len(SCHEMES)} schemes](docs/schemes.md)" in readme
 
 
 def test_setting_is_undocumented() -> None:
