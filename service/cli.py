@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 import service
 from service.catalogue import schemes as catalogue
@@ -44,11 +46,11 @@ class _Reported(click.Group):
                 click.echo(f"{problem.pointer or '/'}: {problem.detail}", err=True)
         except ValidationError as error:
             for entry in error.errors():
-                name = PREFIX + str(entry["loc"][0]).upper() if entry["loc"] else "settings"
-                click.echo(f"{name}: {entry['msg']}", err=True)
+                name = str(entry["loc"][0]) if entry["loc"] else "settings"
+                click.echo(f"{name} ({PREFIX}{name.upper()}): {entry['msg']}", err=True)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (TensorseedError, OSError, tomllib.TOMLDecodeError) as error:
+        except (TensorseedError, OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
             click.echo(f"tensorseed: {error}", err=True)
         sys.exit(1)
 
@@ -77,6 +79,7 @@ def serve(**flags: str | None) -> None:
     """Serve over HTTP."""
     import uvicorn  # noqa: PLC0415 - the other commands start without a web server
 
+    _exit_on_termination(0)  # a drained server has done what it was asked
     given = {name: value for name, value in flags.items() if value is not None}
     settings = Settings(**given)  # type: ignore[arg-type]
     os.environ.update(settings.environment())  # workers are new processes
@@ -88,7 +91,7 @@ def serve(**flags: str | None) -> None:
         workers=settings.workers,
         root_path=settings.root_path,
         log_level=settings.log_level,
-        timeout_graceful_shutdown=int(settings.drain_timeout),
+        timeout_graceful_shutdown=settings.drain_timeout,
         server_header=False,
     )
 
@@ -98,6 +101,7 @@ def serve(**flags: str | None) -> None:
 @click.option("-o", "--output", required=True, help="File to write; - is standard output.")
 def generate(recipe: BinaryIO, output: str) -> None:
     """Write the safetensors file of RECIPE (- is standard input)."""
+    _exit_on_termination(128 + signal.SIGTERM)  # by way of clean-up: no part of a file is left
     _, plan = _compiled(recipe)
     with _progress(plan, "generating") as advance:
         if output == "-":
@@ -145,7 +149,7 @@ def verify(recipe: BinaryIO, file: Path) -> None:
     _, plan = _compiled(recipe)
     with _progress(plan, "verifying") as advance:
         verdict = service.verify(plan, file, advance)
-    click.echo(f"{file}: {verdict.detail}")
+    click.echo(f"{click.format_filename(file)}: {verdict.detail}")
     if not verdict.matches:
         sys.exit(1)
 
@@ -190,10 +194,14 @@ def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:
     return parsed, service.compile(parsed, limits)
 
 
+def _exit_on_termination(status: int) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(status))
+
+
 def _print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*map(Text, row))
     # Piped, a table is as wide as it needs to be: a program reads it, not a screen.
     Console(width=None if sys.stdout.isatty() else 10_000).print(table)
 

@@ -25,7 +25,12 @@ class Limits(BaseModel):
     max_metadata_bytes: int = Field(64 * 2**10, ge=0, description="UTF-8 bytes of the metadata")
     max_header_bytes: int = Field(25_000_000, ge=8, description="bytes of the file's header")
     max_total_bytes: int = Field(2 * 2**40, ge=1, description="bytes of one file's tensors")
-    max_parts: int = Field(1_024, ge=1, description="parts of one tensor")
-    max_wildcards: int = Field(256, ge=0, description="patterns with * in rules and include")
+    max_parts: int = Field(256, ge=1, description="parts of one tensor")
+    max_matches: int = Field(
+        10_000_000, ge=0, description="* in the patterns of rules and include, times tensors"
+    )
+    max_truncations: int = Field(
+        4_096, ge=0, description="different truncated_normal inits in one recipe"
+    )
     max_depth: int = Field(32, ge=1, description="nesting of a recipe's JSON")
     max_errors: int = Field(20, ge=1, le=20, description="errors reported at once")

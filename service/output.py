@@ -76,12 +76,13 @@ def save_file(
         InvalidRecipe: The recipe cannot be carried out.
         OSError: The file cannot be written; nothing of it is left behind.
     """
-    plan, target = plan_of(source), Path(path).resolve()
+    plan, target = plan_of(source), Path(path)
     if target.exists() and not target.is_file():  # a device or a pipe: nothing to rename over
         with target.open("wb") as sink:
             write(plan, sink, advance)
         return plan
-    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    target = target.resolve()  # so that a link stays one
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as sink:
             write(plan, sink, advance)

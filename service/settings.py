@@ -40,8 +40,10 @@ class Settings(Limits, BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins that browsers may call from, separated by commas; * is any"
     )
-    body_timeout: float = Field(30.0, gt=0, description="seconds for a recipe to arrive")
-    drain_timeout: float = Field(30.0, ge=0, description="seconds for bodies to finish at the end")
+    body_timeout: float = Field(
+        30.0, gt=0, allow_inf_nan=False, description="seconds for a recipe to arrive"
+    )
+    drain_timeout: int = Field(30, ge=0, description="seconds for bodies to finish at the end")
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="least severe to log"
     )

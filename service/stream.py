@@ -10,8 +10,11 @@ from service.backends import Backend
 from service.backends.numpy import NumpyBackend
 from service.plan import Plan, PlannedTensor
 
-CHUNK = 1 << 20
-"""Bytes a chunk; 512 KiB to 2 MiB are equally fast, smaller ones pay for their hand-over."""
+CHUNK = 1 << 18
+"""Bytes a chunk: what a stalled reader costs, several times over, and what a stop waits for."""
+
+_TENSORS = 512
+"""Most tensors a chunk: tiny ones cost a call each, and a stop must not wait for a million."""
 
 _NUMPY = NumpyBackend()
 
@@ -28,7 +31,7 @@ def stream(
         plan: The file.
         span: [start, stop) in bytes of the file; all of it if left out.
         backend: Where to compute.
-        chunk: Bytes of every chunk but the last.
+        chunk: Most bytes a chunk.
 
     Yields:
         Chunks that belong to the caller: they are never written again.
@@ -39,10 +42,22 @@ def stream(
     start, stop = span or (0, plan.nbytes)
     if not 0 <= start <= stop <= plan.nbytes:
         raise ValueError(f"span {start}:{stop} is not within the file's {plan.nbytes} bytes")
-    for offset in range(start, stop, chunk):
-        out = np.empty(min(chunk, stop - offset), dtype=np.uint8)
-        fill(plan, offset, out, backend)
+    while start < stop:
+        out = np.empty(min(chunk, stop - start, _reach(plan, start)), dtype=np.uint8)
+        fill(plan, start, out, backend)
         yield out.data
+        start += len(out)
+
+
+def _reach(plan: Plan, offset: int) -> int:
+    """Return the bytes from ``offset`` to the end of the last tensor that its chunk may touch."""
+    last = min(_index_at(plan, offset) + _TENSORS, len(plan.tensors)) - 1
+    return len(plan.header) + plan.tensors[last].end - offset
+
+
+def _index_at(plan: Plan, offset: int) -> int:
+    at = max(0, offset - len(plan.header))
+    return bisect_right(plan.tensors, at, key=lambda tensor: tensor.begin) - 1
 
 
 def fill(plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend = _NUMPY) -> None:
@@ -57,7 +72,7 @@ def fill(plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend = _NU
     head = plan.header[offset : offset + len(out)]
     out[: len(head)] = np.frombuffer(head, dtype=np.uint8)
     done, at = len(head), max(0, offset - len(plan.header))
-    index = bisect_right(plan.tensors, at, key=lambda tensor: tensor.begin) - 1
+    index = _index_at(plan, offset)
     while done < len(out):
         tensor = plan.tensors[index]
         size = min(len(out) - done, tensor.end - at)

@@ -44,7 +44,8 @@ def verify(plan: Plan, path: Path, advance: Callable[[int], object] | None = Non
     """
     with path.open("rb") as file:
         listed, start = _read_header(file)
-        if difference := _difference_in_header(plan, listed):
+        size = path.stat().st_size
+        if difference := _difference_in_header(plan, listed, size - start):
             return Verdict(difference)
         for tensor in plan.tensors:
             at = start + listed[tensor.name]["data_offsets"][0]
@@ -52,9 +53,7 @@ def verify(plan: Plan, path: Path, advance: Callable[[int], object] | None = Non
             if differing is not None:
                 return Verdict(f"{tensor.name} differs first, at element {differing}")
         file.seek(0)
-        identical = (
-            file.read(len(plan.header)) == plan.header and path.stat().st_size == plan.nbytes
-        )
+        identical = file.read(len(plan.header)) == plan.header and size == plan.nbytes
     if identical:
         return Verdict("this is the recipe's file, byte for byte", matches=True, identical=True)
     return Verdict("every tensor is the recipe's; the header is not, byte for byte", matches=True)
@@ -69,26 +68,34 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
     try:
         document: dict[str, Any] = json.loads(text if len(text) == size else b"")
         document.pop("__metadata__", None)
-        places = [entry["data_offsets"][0] for entry in document.values()]
+        spans = [tuple(entry["data_offsets"]) for entry in document.values()]
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         raise UnreadableFile("no safetensors header: it is not one JSON object") from None
-    if not all(type(place) is int and 0 <= place < 2**63 for place in places):
+    if not all(
+        len(s) == 2 and type(s[0]) is type(s[1]) is int and 0 <= s[0] <= s[1] for s in spans
+    ):
         raise UnreadableFile("no safetensors header: an offset makes no sense")
     return document, 8 + size
 
 
-def _difference_in_header(plan: Plan, listed: dict[str, Any]) -> str | None:
+def _difference_in_header(plan: Plan, listed: dict[str, Any], held: int) -> str | None:
     for tensor in plan.tensors:
         entry = listed.get(tensor.name)
         if entry is None:
             return f"{tensor.name} is not in the file"
         if entry.get("dtype") != tensor.dtype.name:
             return f"{tensor.name} is {shown(entry.get('dtype'))}, not {tensor.dtype.name}"
-        if entry.get("shape") != list(tensor.shape):
+        if json.dumps(entry.get("shape")) != json.dumps(tensor.shape):
             return f"{tensor.name} is {shown(entry.get('shape'))}, not {list(tensor.shape)}"
+        begin, end = entry["data_offsets"]
+        if end - begin != tensor.end - tensor.begin:
+            return f"{tensor.name} has {end - begin} bytes, not {tensor.end - tensor.begin}"
     known = {tensor.name for tensor in plan.tensors}
     extra = next((name for name in listed if name not in known), None)
-    return f"{shown(extra)} is in the file and not in the recipe" if extra is not None else None
+    if extra is not None:
+        return f"{shown(extra)} is in the file and not in the recipe"
+    told = max(entry["data_offsets"][1] for entry in listed.values())
+    return f"the header tells of {told} bytes, and {held} follow it" if told != held else None
 
 
 def _first_difference(

@@ -105,6 +105,36 @@ def test_closed_pipe_ends_in_a_traceback(tmp_path: Path) -> None:
     assert done.stderr == b""
 
 
+def test_standard_output_by_name_is_refused(recipe: Path) -> None:
+    command = f"'{sys.executable}' -m service generate {recipe} -o /dev/stdout | cat"
+    done = subprocess.run(["bash", "-c", command], check=True, capture_output=True, cwd=ROOT)
+    assert done.stdout == file_of(RECIPE)
+
+
+def test_longest_file_name_is_refused(recipe: Path, tmp_path: Path) -> None:
+    assert run("generate", recipe, "-o", tmp_path / ("m" * 255)).returncode == 0
+
+
+def test_termination_leaves_a_part_of_a_file(tmp_path: Path) -> None:
+    vast, folder = tmp_path / "vast.json", tmp_path / "out"
+    vast.write_text(json.dumps(recipe_of(tensor(shape=[1 << 30]))))
+    folder.mkdir()
+    command: list[Any] = [sys.executable, "-m", "service", "generate", vast, "-o", folder / "m"]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        while not list(folder.iterdir()):
+            assert process.poll() is None
+        process.terminate()
+        assert process.wait(30) == 128 + 15
+    assert list(folder.iterdir()) == []
+
+
+def test_names_are_markup_in_a_table() -> None:
+    odd = recipe_of(tensor(name="a:heart:[red]b"), tensor(name="\\[x]"))
+    printed = run("plan", "-", stdin=json.dumps(odd).encode()).stdout.decode()
+    assert "a:heart:[red]b" in printed
+    assert "\\[x]" in printed
+
+
 def test_schemes_lack_one() -> None:
     table = run("schemes").stdout.decode()
     assert all(entry["name"] in table and entry["formula"] in table for entry in schemes())
@@ -137,10 +167,11 @@ def test_flag_loses_to_environment_or_environment_to_file(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
-        ({"TENSORSEED_PORT": "abc"}, b"TENSORSEED_PORT: "),
-        ({"TENSORSEED_PORT": "70000"}, b"TENSORSEED_PORT: "),
-        ({"TENSORSEED_LOG_LEVEL": "loud"}, b"TENSORSEED_LOG_LEVEL: "),
+        ({"TENSORSEED_PORT": "abc"}, b"port (TENSORSEED_PORT): "),
+        ({"TENSORSEED_PORT": "70000"}, b"port (TENSORSEED_PORT): "),
+        ({"TENSORSEED_LOG_LEVEL": "loud"}, b"log_level (TENSORSEED_LOG_LEVEL): "),
         ({"TENSORSEED_CONFIG": "/nonexistent.toml"}, b"nonexistent.toml"),
+        ({"TENSORSEED_BODY_TIMEOUT": "inf"}, b"body_timeout (TENSORSEED_BODY_TIMEOUT): "),
     ],
 )
 def test_bad_setting_ends_in_a_traceback_or_is_ignored(

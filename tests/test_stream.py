@@ -174,6 +174,18 @@ def test_first_byte_of_a_vast_tensor_waits_for_the_rest() -> None:
     assert plan.nbytes > 2**40
 
 
+def test_chunk_waits_for_thousands_of_tiny_tensors() -> None:
+    plan = plan_of(recipe_of(*(tensor(shape=[1], name=f"{i:05}") for i in range(3000))))
+    chunks = [bytes(chunk) for chunk in service.stream(plan)]
+    assert max(map(len, chunks)) <= len(plan.header) + 4 * 512
+    assert b"".join(chunks) == data_of_each(plan)
+
+
+def data_of_each(plan: service.Plan) -> bytes:
+    arrays = service.generate(plan)
+    return plan.header + b"".join(arrays[t.name].tobytes() for t in plan.tensors)
+
+
 def test_gpt2_example_has_other_tensors_or_stds() -> None:
     """148 tensors, each std within 5 sigma of its sampling error."""
     arrays = service.generate((ROOT / "examples/recipes/gpt2-small.json").read_bytes())

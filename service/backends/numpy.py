@@ -40,16 +40,19 @@ def _values(tensor: PlannedTensor, draws: Draws) -> Array:
     if len(tensor.regions) == 1:
         return tensor.regions[0].law.sample(draws)
     xp = draws.xp
-    stride, size = coordinate_on(tensor.full_shape, tensor.axis)
+    laws = {law: i for i, law in enumerate({region.law: None for region in tensor.regions})}
+    of_region = xp.asarray([laws[region.law] for region in tensor.regions])
     stops = xp.asarray([region.stop for region in tensor.regions], dtype=xp.uint64)
-    owner = xp.searchsorted(stops, draws.index // stride % size, side="right")
-    order = xp.argsort(owner, kind="stable")
-    ends = xp.searchsorted(owner[order], xp.arange(len(stops)), side="right")
+    stride, size = coordinate_on(tensor.full_shape, tensor.axis)
+    # Grouped by law, so that equal parts cost one call, however many they are.
+    law_of = of_region[xp.searchsorted(stops, draws.index // stride % size, side="right")]
+    order = xp.argsort(law_of, kind="stable")
+    ends = xp.searchsorted(law_of[order], xp.arange(len(laws)), side="right")
     values = xp.empty(draws.count, dtype=xp.float64)
     start = 0
-    for region, end in zip(tensor.regions, ends.tolist(), strict=True):
+    for law, end in zip(laws, ends.tolist(), strict=True):
         if start < end:
             chosen = order[start:end]
-            values[chosen] = region.law.sample(Selection(draws, chosen))
+            values[chosen] = law.sample(Selection(draws, chosen))
         start = end
     return values

@@ -23,7 +23,7 @@ class Distribution(Protocol):
 
     @property
     def moments(self) -> tuple[float, float]:
-        """Mean and standard deviation, to about eight digits, for people to read."""
+        """Mean and standard deviation, to four digits at least, for people to read."""
 
     @property
     def extremes(self) -> tuple[float, float]:

@@ -48,7 +48,8 @@ class Delta:
         """Mean and standard deviation over the block."""
         sizes = self.geometry.part_shape
         diagonal = self.groups * min(self._outputs_per_group, sizes[self.in_axis])
-        share = diagonal / max(1, math.prod(sizes))
+        total = math.prod(sizes)
+        share = diagonal / total if total else 0.0
         return self.value * share, abs(self.value) * math.sqrt(share * (1 - share))
 
     @property

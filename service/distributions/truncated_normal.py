@@ -38,6 +38,12 @@ def _bracket_of_values(mean: float, std: float, low: float, high: float) -> tupl
     )
 
 
+@lru_cache(maxsize=65_536)
+def _variates_at(first: int, last: int) -> tuple[float, float]:
+    low, high = variates(np, np.array([first, last], dtype=np.uint64)).tolist()
+    return low, high
+
+
 @dataclass(frozen=True, slots=True)
 class TruncatedNormal:
     """A normal law whose words are squeezed into ``first`` to ``last``.
@@ -97,7 +103,7 @@ class TruncatedNormal:
     @property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation after the cut."""
-        low, high = (math.ldexp(z, -28) for z in self._ends())
+        low, high = (z * UNIT for z in _variates_at(self.first, self.last))
         mass = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
         at_low, at_high = (math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (low, high))
         shift = (at_low - at_high) / mass
@@ -107,13 +113,11 @@ class TruncatedNormal:
     @property
     def extremes(self) -> tuple[float, float]:
         """Values of the words ``first`` and ``last``."""
-        low, high = scaled(self._ends(), self.mean, self.std)
-        return float(low), float(high)
+        low, high = _variates_at(self.first, self.last)
+        step = self.std * UNIT
+        return self.mean + low * step, self.mean + high * step
 
     def sample(self, draws: Draws) -> Array:
         """Return float64 values, shape (draws.count,)."""
         words = self.first + ((draws.words * (self.last - self.first + 1)) >> 32)
         return scaled(variates(draws.xp, words), self.mean, self.std)
-
-    def _ends(self) -> Array:
-        return variates(np, np.array([self.first, self.last], dtype=np.uint64))

@@ -102,12 +102,19 @@ class Geometry:
         """The fans: those stated, else by layout, else by PyTorch's rule.
 
         Raises:
-            MissingFan: Neither is known.
+            MissingFan: None of the three tells.
+
         """
         if self.fan is not None:
             return self.fan
+        letters = self.letters
+        if not set("OI") & set(letters):
+            raise MissingFan(
+                f"layout {letters} marks neither O nor I: mark the axes, or state"
+                ' "fan": {"in": ..., "out": ...}'
+            )
         fan_in = fan_out = 1
-        for letter, size in zip(self.letters, self.part_shape, strict=True):
+        for letter, size in zip(letters, self.part_shape, strict=True):
             fan_in *= 1 if letter in "OB" else size
             fan_out *= 1 if letter in "IB" else size
         return Fans(fan_in, fan_out)

@@ -8,9 +8,11 @@ from service.errors import Problem, shown
 from service.limits import Limits
 from service.plan.complaints import Complaints
 from service.plan.model import Plan, PlannedTensor
-from service.plan.rules import Request, apply_rules, included
+from service.plan.rules import TensorRequest, apply_rules, included
 from service.plan.tensor import plan_tensor
 from service.recipe.model import Recipe
+from service.recipe.strictjson import pointer
+from service.schemes.truncated_normal import TruncatedNormal
 
 _MOST_WARNINGS = 20
 
@@ -28,8 +30,9 @@ def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
     complaints = Complaints(limits or Limits())
     _check_names(recipe, complaints)
     _check_metadata(recipe, complaints)
+    _check_work(recipe, complaints)
     complaints.raise_if_any()
-    requests = [Request(t, f"/tensors/{index}") for index, t in enumerate(recipe.tensors)]
+    requests = [TensorRequest(t, f"/tensors/{index}") for index, t in enumerate(recipe.tensors)]
     apply_rules(recipe, requests, complaints)
     planned = [plan_tensor(request, recipe, complaints) for request in requests]
     complaints.raise_if_any()
@@ -55,8 +58,25 @@ def _check_names(recipe: Recipe, complaints: Complaints) -> None:
 def _check_metadata(recipe: Recipe, complaints: Complaints) -> None:
     size = sum(len(key.encode()) + len(value.encode()) for key, value in recipe.metadata.items())
     complaints.check_limit("/metadata", "bytes of UTF-8", size, "max_metadata_bytes")
-    if any(key.startswith(container.RESERVED_METADATA) for key in recipe.metadata):
-        complaints.add("/metadata", "keys that begin with tensorseed. are the service's own")
+    for key in recipe.metadata:
+        if key.startswith(container.RESERVED_METADATA):
+            complaints.add(
+                pointer("metadata", key), "keys that begin with tensorseed. are the service's own"
+            )
+
+
+def _check_work(recipe: Recipe, complaints: Complaints) -> None:
+    """Refuse what would take long to plan: each part is as much work as a tensor."""
+    parts = [part for t in recipe.tensors if t.parts for part in t.parts.of]
+    complaints.check_limit("/tensors", "parts in all", len(parts), "max_tensors")
+    inits = {
+        recipe.init,
+        *(tensor.init for tensor in recipe.tensors),
+        *(part.init for part in parts),
+        *(rule.init for rule in recipe.rules),
+    }
+    truncations = sum(isinstance(init, TruncatedNormal) for init in inits)
+    complaints.check_limit("/tensors", "truncations", truncations, "max_truncations")
 
 
 def _laid_out(recipe: Recipe, tensors: list[PlannedTensor], complaints: Complaints) -> Plan:
@@ -82,8 +102,8 @@ def _warnings(tensors: list[PlannedTensor]) -> tuple[Problem, ...]:
     found = [
         Problem(
             "",
-            f"{tensor.name}: a std of {std:g} is below {tensor.dtype.name}'s smallest normal value,"
-            f" {tensor.dtype.smallest:g}",
+            f"{shown(tensor.name)}: a std of {std:g} is below {tensor.dtype.name}'s smallest"
+            f" normal value, {tensor.dtype.smallest:g}",
         )
         for tensor in tensors
         for region in tensor.regions

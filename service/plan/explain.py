@@ -74,7 +74,8 @@ def _mixture(tensor: PlannedTensor) -> dict[str, Any]:
     total = sum(r.stop - r.start for r in tensor.regions) or 1
     weighted = [((r.stop - r.start) / total, *r.law.moments) for r in tensor.regions]
     mean = sum(weight * m for weight, m, _ in weighted)
-    variance = sum(weight * (s * s + (m - mean) ** 2) for weight, m, s in weighted)
+    # hypot, because the square of a float64 may not be one.
+    std = math.hypot(*(math.sqrt(w) * d for w, m, s in weighted for d in (s, m - mean)))
     return {
         "scheme": "parts",
         "init": None,
@@ -83,7 +84,7 @@ def _mixture(tensor: PlannedTensor) -> dict[str, Any]:
         "fan_out": None,
         "gain": None,
         "mean": mean,
-        "std": math.sqrt(variance),
+        "std": std,
         "low": min(r.law.extremes[0] for r in tensor.regions),
         "high": max(r.law.extremes[1] for r in tensor.regions),
     }

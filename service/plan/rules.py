@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
-class Request:
+class TensorRequest:
     """A tensor as its recipe and the rules ask for it.
 
     Args:
@@ -51,11 +51,12 @@ class Request:
         return stated.fans() if stated else None
 
 
-def apply_rules(recipe: Recipe, requests: list[Request], complaints: Complaints) -> None:
+def apply_rules(recipe: Recipe, requests: list[TensorRequest], complaints: Complaints) -> None:
     """Apply the recipe's rules to ``requests`` in order, the last match winning."""
     patterns = [*(rule.match for rule in recipe.rules), *(recipe.include or ())]
-    wildcards = sum("*" in pattern for pattern in patterns)
-    complaints.check_limit("/rules", "patterns with *", wildcards, "max_wildcards")
+    matches = sum(pattern.count("*") for pattern in patterns) * len(requests)
+    complaints.check_limit("/rules", "* times tensors", matches, "max_matches")
+
     complaints.raise_if_any()
     by_name = {request.tensor.name: request for request in requests}
     for index, rule in enumerate(recipe.rules):

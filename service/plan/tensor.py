@@ -10,7 +10,7 @@ from service.numerics.fans import Geometry
 from service.numerics.keys import stream_of
 from service.plan.complaints import Complaints
 from service.plan.model import PlannedTensor, Region
-from service.plan.rules import Request
+from service.plan.rules import TensorRequest
 from service.recipe.model import Recipe
 from service.schemes import Scheme
 
@@ -20,7 +20,9 @@ Sited = tuple[Scheme, str]
 """A scheme and the pointer to where the recipe asks for it."""
 
 
-def plan_tensor(request: Request, recipe: Recipe, complaints: Complaints) -> PlannedTensor | None:
+def plan_tensor(
+    request: TensorRequest, recipe: Recipe, complaints: Complaints
+) -> PlannedTensor | None:
     """Return the plan of one tensor, or None where it was complained of."""
     if not _shape_is_sound(request, complaints):
         return None
@@ -45,19 +47,20 @@ def plan_tensor(request: Request, recipe: Recipe, complaints: Complaints) -> Pla
     )
 
 
-def _block(request: Request) -> tuple[tuple[int, int], ...]:
+def _block(request: TensorRequest) -> tuple[tuple[int, int], ...]:
     shape = request.tensor.shape
     cuts = request.tensor.slice or (None,) * len(shape)
     return tuple(cut or (0, size) for cut, size in zip(cuts, shape, strict=True))
 
 
-def _shape_is_sound(request: Request, complaints: Complaints) -> bool:
+def _shape_is_sound(request: TensorRequest, complaints: Complaints) -> bool:
     tensor, at = request.tensor, request.pointer
     rank, problems = len(tensor.shape), []
     if rank > complaints.limits.max_rank:
         limit = complaints.limits.max_rank
         problems.append(("shape", f"{rank} axes; the limit (max_rank) is {limit}"))
-    elif math.prod(tensor.shape) > MAX_ELEMENTS:
+    elif math.prod(size or 1 for size in tensor.shape) > MAX_ELEMENTS:
+        # Zeros apart: readers multiply from the left, and overflow before they come to one.
         problems.append(("shape", "more than 2^63 - 1 elements; use smaller dimensions"))
     if tensor.layout is not None and len(tensor.layout) != rank:
         problems.append(
@@ -70,7 +73,7 @@ def _shape_is_sound(request: Request, complaints: Complaints) -> bool:
     return not problems
 
 
-def _slice_problems(request: Request) -> Iterator[tuple[str, str]]:
+def _slice_problems(request: TensorRequest) -> Iterator[tuple[str, str]]:
     shape, cuts = request.tensor.shape, request.tensor.slice
     if cuts is None:
         return
@@ -82,7 +85,7 @@ def _slice_problems(request: Request) -> Iterator[tuple[str, str]]:
             yield f"slice/{axis}", f"needs 0 <= start <= stop <= {size}"
 
 
-def _parts_problems(request: Request, most: int) -> Iterator[tuple[str, str]]:
+def _parts_problems(request: TensorRequest, most: int) -> Iterator[tuple[str, str]]:
     shape, parts = request.tensor.shape, request.tensor.parts
     if parts is None:
         return
@@ -95,7 +98,7 @@ def _parts_problems(request: Request, most: int) -> Iterator[tuple[str, str]]:
 
 
 def _inits(
-    request: Request, recipe: Recipe, complaints: Complaints
+    request: TensorRequest, recipe: Recipe, complaints: Complaints
 ) -> Iterator[tuple[Sited, Geometry]]:
     """Yield each region's init and geometry; complain where one has no init."""
     tensor = request.tensor
@@ -106,7 +109,9 @@ def _inits(
         if init := request.rule_init or default:
             yield init, whole
         else:
-            complaints.add(request.pointer, f"{tensor.name} has no init, and the recipe no default")
+            complaints.add(
+                request.pointer, f"{shown(tensor.name)} has no init, and the recipe no default"
+            )
         return
     start = 0
     for index, part in enumerate(tensor.parts.of):
@@ -123,21 +128,22 @@ def _inits(
 
 
 def _region(
-    request: Request, init: Sited, geometry: Geometry, dtype: DType, complaints: Complaints
+    request: TensorRequest, init: Sited, geometry: Geometry, dtype: DType, complaints: Complaints
 ) -> Region | None:
     scheme, pointer = init
+    name = shown(request.tensor.name)
     try:
         law = scheme.resolve(geometry)
     except SchemeError as error:
-        complaints.add(pointer, f"{request.tensor.name}: {error}")
+        complaints.add(pointer, f"{name}: {error}")
         return None
     if dtype.name == "I64" and scheme.scheme not in _INTEGER_SCHEMES:
-        complaints.add(pointer, f"{request.tensor.name}: I64 serves zeros, ones and constant only")
+        complaints.add(pointer, f"{name}: I64 serves zeros, ones and constant only")
     elif not all(dtype.holds(value) for value in law.extremes):
         low, high = law.extremes
         complaints.add(
             pointer,
-            f"{request.tensor.name}: values from {low:g} to {high:g} do not all fit {dtype.name}",
+            f"{name}: values from {low:g} to {high:g} do not all fit {dtype.name}",
         )
     else:
         stop = geometry.stop

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
@@ -52,6 +53,12 @@ def _object_of(init: Any) -> Any:
     if not isinstance(name, str):
         raise PydanticCustomError("init_scheme", "an init object names its scheme as a string")
     name = SCHEME_ALIASES.get(name, name)
+    if name not in SCHEMES and name in ALIASES:
+        raise PydanticCustomError(
+            "alias_as_scheme",
+            '{name} is short for {object}: write "init": "{name}", or that object',
+            {"name": name, "object": json.dumps(ALIASES[name])},
+        )
     if name not in SCHEMES:
         raise _unknown_scheme(name, SCHEMES)
     return {**init, "scheme": name}
@@ -133,7 +140,8 @@ class Parts(_Strict):
 
     axis: Annotated[int, Field(ge=0)] = Field(description="the axis that is cut")
     of: tuple[Part, ...] = Field(
-        description="the parts in order, at least one; their sizes sum to the dimension"
+        fail_fast=True,
+        description="the parts in order, at least one; their sizes sum to the dimension",
     )
 
 
@@ -141,7 +149,7 @@ class Tensor(_Strict):
     """One tensor of the file."""
 
     name: str = Field(description="its name in the file, which also chooses its random stream")
-    shape: tuple[Dimension, ...] = Field(description="the full tensor's dimensions")
+    shape: tuple[Dimension, ...] = Field(fail_fast=True, description="the full tensor's dimensions")
     dtype: AnyDType | None = Field(None, description="default: the recipe's; I64 for constants")
     init: Init | None = Field(None, description="default: the recipe's")
     layout: Annotated[str, Field(pattern="^[A-Z]*$")] | None = Field(
@@ -149,9 +157,9 @@ class Tensor(_Strict):
     )
     fan: StatedFan | None = Field(None, description="fans stated outright")
     parts: Parts | None = Field(None, description="several inits along one axis")
-    slice: tuple[tuple[Dimension, Dimension] | None, ...] | None = Field(
-        None, description="[start, stop] or null an axis: only that block of the full tensor"
-    )
+    slice: (
+        Annotated[tuple[tuple[Dimension, Dimension] | None, ...], Field(fail_fast=True)] | None
+    ) = Field(None, description="[start, stop] or null an axis: only that block of the full tensor")
 
 
 class Rule(_Strict):
@@ -176,9 +184,11 @@ class Recipe(_Strict):
     dtype: FloatDType = Field("F32", description="of every tensor that names none")
     generator: Literal["v1"] = Field("v1", description="the bit contract, docs/generator-v1.md")
     init: Init | None = Field(None, description="of every tensor that names none")
-    tensors: tuple[Tensor, ...] = Field(description="at least one, in any order")
-    rules: tuple[Rule, ...] = Field((), description="applied in order; the last match wins")
-    include: tuple[str, ...] | None = Field(
+    tensors: tuple[Tensor, ...] = Field(fail_fast=True, description="at least one, in any order")
+    rules: tuple[Rule, ...] = Field(
+        (), fail_fast=True, description="applied in order; the last match wins"
+    )
+    include: Annotated[tuple[str, ...], Field(fail_fast=True)] | None = Field(
         None, description="after the rules: only tensors that match one of these"
     )
     metadata: dict[str, str] = Field({}, description="strings for the file's __metadata__")

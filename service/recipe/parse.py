@@ -1,6 +1,7 @@
 """From a client's bytes to a `Recipe`, with every complaint at its place in the client's text."""
 
 import difflib
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -22,6 +23,7 @@ _OBJECTS: dict[str, type[BaseModel]] = {
     "fan": StatedFan,
 }
 _LATER = {"layers", "model", "model_scheme", "convention", "draw_convention", "draw"}
+_MISSING = {"missing", "missing_argument"}
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 
 
@@ -47,19 +49,47 @@ def parse(source: bytes | str | Mapping[str, Any], limits: Limits | None = None)
     try:
         recipe = Recipe.model_validate_json(text)
     except ValidationError as error:
-        listed = error.errors(include_url=False, include_input=True)
+        listed = error.errors(include_url=False)
         if listed[0]["type"] == "json_invalid":  # a lone surrogate: json reads it, this does not
             raise MalformedRecipe(f"not JSON: {shown(listed[0]['msg'])}") from None
-        reported = listed[: 10 * limits.max_errors]
-        problems = _merged(_problem(entry, document) for entry in reported)
+        found = _merged(_problem(entry, document) for entry in _all(listed, document, limits))
+        said = {problem.pointer for problem in found}
+        problems = found + [problem for problem in problems if problem.pointer not in said]
     if problems:
         raise InvalidRecipe(problems[: limits.max_errors])
     return recipe
 
 
+def _all(listed: list[Any], document: Any, limits: Limits) -> list[Any]:
+    """Add what is wrong with the other tensors to what is wrong with the first bad one.
+
+    The recipe's arrays stop at their first bad item, because a hundred thousand errors would cost
+    gigabytes; enough of them to report are found here, a tensor at a time.
+    """
+    first = next((entry["loc"] for entry in listed if _in_tensor(entry["loc"])), None)
+    if first is None:
+        return listed
+    others = [entry for entry in listed if not _in_tensor(entry["loc"])]
+    for index in range(first[1], len(document["tensors"])):
+        if len(others) >= 4 * limits.max_errors:
+            break
+        try:
+            Tensor.model_validate_json(json.dumps(document["tensors"][index]))
+        except ValidationError as error:
+            others.extend(
+                {**entry, "loc": ("tensors", index, *entry["loc"])}
+                for entry in error.errors(include_url=False)
+            )
+    return others
+
+
+def _in_tensor(loc: tuple[str | int, ...]) -> bool:
+    return len(loc) > 1 and loc[0] == "tensors"
+
+
 def _text_of(source: bytes | str | Mapping[str, Any]) -> bytes:
-    if isinstance(source, bytes):
-        return source
+    if isinstance(source, bytes | bytearray):
+        return bytes(source)
     text = source if isinstance(source, str) else json.dumps(source, ensure_ascii=False)
     try:
         return text.encode()
@@ -80,15 +110,15 @@ def _problem(entry: Any, document: Any) -> Problem:
     steps: list[str | int] = []
     node: Any = document
     scheme: str | None = None
-    for step in entry["loc"]:
-        if _has(node, step):
+    for before, step in itertools.pairwise((None, *entry["loc"])):
+        if before == "init" and step in SCHEMES:
+            scheme = str(step)  # which member of the union was tried, not a place in the document
+        elif _has(node, step):
             node = node[step]
             steps.append(step)
-        elif step in SCHEMES:
-            scheme = step
-    missing = entry["type"] in ("missing", "missing_argument")
-    if missing and isinstance(node, dict):
-        steps.append(entry["loc"][-1])
+    field = entry["loc"][-1] if entry["loc"] else ""
+    if entry["type"] in _MISSING and isinstance(node, dict):
+        steps.append(field)
     return Problem(pointer(*steps), _detail(entry, steps, scheme))
 
 
@@ -100,12 +130,14 @@ def _has(node: Any, step: str | int) -> bool:
 
 def _detail(entry: Any, steps: list[str | int], scheme: str | None) -> str:
     field = entry["loc"][-1] if entry["loc"] else ""
-    if entry["type"] in ("missing", "missing_argument"):
+    if entry["type"] in _MISSING and isinstance(field, int):
+        return "too few entries"
+    if entry["type"] in _MISSING:
         return f"{scheme} needs {field}" if scheme else f"{field} is required"
     if entry["type"] in _UNKNOWN_KEY:
         return _unknown(str(field), steps, scheme)
     value = entry.get("input")
-    if entry["type"] == "unknown_scheme" or isinstance(value, dict | list):
+    if entry["type"] in ("unknown_scheme", "alias_as_scheme") or isinstance(value, dict | list):
         return str(entry["msg"])
     return f"{entry['msg']} (given: {shown(json.dumps(value, ensure_ascii=False))})"
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from service.errors import MalformedRecipe, Problem, RecipeTooLarge, shown
+from service.errors import InvalidRecipe, MalformedRecipe, Problem, RecipeTooLarge, shown
 from service.limits import MAX_DIMENSION, Limits
 
 
@@ -22,6 +22,10 @@ def pointer(*steps: str | int) -> str:
     '/tensors/0/a~1b'
     """
     return "".join("/" + shown(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+_MOST_MEMBERS = 65_536
+"""Members of one object. Metadata may have many; an error about each unknown one costs memory."""
 
 
 class _Suspects:
@@ -41,10 +45,21 @@ class _Suspects:
         return members
 
     def note_integer(self, digits: str) -> int:
-        """Return an integer; note that one is past +-(2^53 - 1)."""
+        """Return an integer; note that one is too large."""
         value = int(digits)
-        self.large |= not -MAX_DIMENSION <= value <= MAX_DIMENSION
+        self.large |= _is_large_integer(value)
         return value
+
+    def note_real(self, text: str) -> float:
+        """Return a real number; note one that is written as too large an integer elsewhere."""
+        value = float(text)
+        self.large |= _is_large_integer(value)
+        return value
+
+
+def _is_large_integer(value: float) -> bool:
+    # RFC 8785 writes reals below 1e21 as integers, so 1e20 is one there, however it was spelt here.
+    return abs(value) > MAX_DIMENSION and (isinstance(value, int) or abs(value) < 1e21)
 
 
 def _refuse_constant(token: str) -> None:
@@ -64,6 +79,7 @@ def read(text: bytes, limits: Limits) -> tuple[Any, list[Problem]]:
     Raises:
         RecipeTooLarge: More bytes than the limit.
         MalformedRecipe: Not JSON; says where. Also for duplicate keys and too deep a nesting.
+        InvalidRecipe: An object of more members than any recipe's.
     """
     if len(text) > limits.max_body_bytes:
         raise RecipeTooLarge(
@@ -76,6 +92,7 @@ def read(text: bytes, limits: Limits) -> tuple[Any, list[Problem]]:
             _decoded(text),
             object_pairs_hook=suspects.note_object,
             parse_int=suspects.note_integer,
+            parse_float=suspects.note_real,
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
@@ -86,7 +103,7 @@ def read(text: bytes, limits: Limits) -> tuple[Any, list[Problem]]:
         raise _too_deep(limits) from None
     except ValueError as error:  # an integer of thousands of digits
         raise MalformedRecipe(f"not JSON: {shown(error)}") from None
-    _check_depth(document, limits)
+    _check_form(document, limits)
     if suspects.duplicates:
         raise _duplicate(document, suspects)
     return document, _large_integers(document) if suspects.large else []
@@ -108,12 +125,15 @@ def _too_deep(limits: Limits) -> MalformedRecipe:
     )
 
 
-def _check_depth(document: Any, limits: Limits) -> None:
+def _check_form(document: Any, limits: Limits) -> None:
+    """Refuse, before anything is made of it, nesting and objects that no recipe has."""
     level = [document]
     for _ in range(limits.max_depth + 1):
         containers = [node for node in level if isinstance(node, dict | list)]
         if not containers:
             return
+        if any(len(node) > _MOST_MEMBERS for node in containers if isinstance(node, dict)):
+            raise InvalidRecipe([Problem("", f"an object has more than {_MOST_MEMBERS} members")])
         level = [
             child
             for node in containers
@@ -149,8 +169,8 @@ def _large_integers(document: Any) -> list[Problem]:
     return [
         Problem(
             pointer(*steps),
-            f"{shown(node)} is outside +-(2^53 - 1), where not every JSON client holds integers",
+            f"{shown(node)} is an integer outside +-(2^53 - 1), which not every JSON client holds",
         )
         for steps, node in _walk(document)
-        if type(node) is int and abs(node) > MAX_DIMENSION and steps != ("seed",)
+        if type(node) in (int, float) and _is_large_integer(node) and steps != ("seed",)
     ]

@@ -32,4 +32,5 @@ async def plan(request: Request) -> Response:
 
 
 def _explained(compiled: Compiled) -> bytes:
-    return json.dumps(explain(compiled.recipe, compiled.plan), ensure_ascii=False).encode()
+    explained = explain(compiled.recipe, compiled.plan)
+    return json.dumps(explained, ensure_ascii=False, allow_nan=False).encode()

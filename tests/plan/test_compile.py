@@ -51,6 +51,8 @@ def test_names_that_only_normalise_alike_are_duplicates() -> None:
     [
         ({"shape": [1] * 9}, "/shape", "9 axes; the limit (max_rank) is 8"),
         ({"shape": [2**40, 2**40]}, "/shape", "2^63 - 1"),
+        ({"shape": [2**40, 2**40, 0]}, "/shape", "2^63 - 1"),
+        ({"shape": [2, 2], "layout": "KB", "init": "xavier"}, "/init", "neither O nor I"),
         ({"shape": [2, 2], "layout": "OIK"}, "/layout", "has 3 letters, the shape 2"),
         ({"slice": [None, None]}, "/slice", "2 entries for 1 axes"),
         ({"slice": [[0, 8]]}, "/slice/0", "stop <= 7"),
@@ -151,10 +153,24 @@ def test_empty_recipe_is_taken() -> None:
             "2 parts",
         ),
         (
-            {"max_wildcards": 1},
+            {"max_truncations": 1},
+            recipe_of(
+                *(tensor({"scheme": "truncated_normal", "std": s}, name=str(s)) for s in (1, 2))
+            ),
+            "/tensors",
+            "2 truncations",
+        ),
+        (
+            {"max_tensors": 2},
+            recipe_of(tensor(parts={"axis": 0, "of": [{"size": 2}, {"size": 2}, {"size": 3}]})),
+            "/tensors",
+            "3 parts in all",
+        ),
+        (
+            {"max_matches": 1},
             recipe_of(tensor(), include=["*", "w*"]),
             "/rules",
-            "2 patterns with *",
+            "2 * times tensors",
         ),
     ],
 )
@@ -177,10 +193,8 @@ def test_total_limit_counts_what_is_left_out() -> None:
 
 
 def test_reserved_metadata_is_taken() -> None:
-    assert (
-        "service's own"
-        in problems_of(recipe_of(tensor(), metadata={"tensorseed.a": "1"}))["/metadata"]
-    )
+    found = problems_of(recipe_of(tensor(), metadata={"tensorseed.a/b": "1"}))
+    assert "service's own" in found["/metadata/tensorseed.a~1b"]
 
 
 def test_std_that_the_dtype_cannot_show_goes_unsaid() -> None:

@@ -60,6 +60,22 @@ def test_parts_hide_the_moments_of_the_whole() -> None:
     assert [part["stop"] for part in row["parts"]] == [100, 400]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [{"scheme": "constant", "value": 1e200}, {"scheme": "normal", "std": 1e200}],
+    ids=["constant", "normal"],
+)
+def test_moments_of_parts_overflow(first: dict[str, Any]) -> None:
+    parts = {"axis": 0, "of": [{"size": 1, "init": first}, {"size": 1, "init": "zeros"}]}
+    row = explained(recipe_of(tensor(None, [2], parts=parts, dtype="F64")))["tensors"][0]
+    assert 1e199 < row["std"] < 1e200
+
+
+@pytest.mark.parametrize(("init", "shape"), [("dirac", [2, 2, 0]), ("identity", [0, 3])])
+def test_moments_of_nothing_divide_by_zero(init: str, shape: list[int]) -> None:
+    assert explained(recipe_of(tensor(init, shape)))["tensors"][0]["std"] == 0
+
+
 def test_slice_hides_the_full_shape() -> None:
     row = explained(recipe_of(tensor(shape=[8, 2], slice=[[2, 4], None])))["tensors"][0]
     assert (row["shape"], row["full_shape"], row["slice"]) == ([2, 2], [8, 2], [[2, 4], [0, 2]])

@@ -1,6 +1,8 @@
 """Recipes of another form than a recipe's: each refused at its place, with what would be valid."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -32,6 +34,10 @@ from tests.support import problems_of, recipe_of, tensor
         ({"init": "orthogonal"}, "/init", "valid are"),
         ({"init": 3}, "/init", "a name or an object"),
         ({"init": {"std": 1}}, "/init", "names its scheme"),
+        ({"init": {"scheme": "xavier_uniform"}}, "/init", "is short for"),
+        ({"init": {"scheme": "constant", "constant": 5}}, "/init/value", "constant needs value"),
+        ({"init": {"scheme": "normal", "normal": {}}}, "/init/normal", "unknown key normal"),
+        ({"init": {"scheme": "truncated_normal", "std": 1, "bounds": [1]}}, "/init/bounds", "few"),
         ({"init": {"scheme": "xavier", "gian": 1}}, "/init/gian", "did you mean gain?"),
         ({"init": {"scheme": "normal", "std": -1}}, "/init/std", "greater than or equal to 0"),
         ({"init": {"scheme": "normal"}}, "/init/std", "normal needs std"),
@@ -115,6 +121,41 @@ def test_seed_as_text_is_another_recipe(seed: int) -> None:
     a, b = parse(recipe_of(tensor(), seed=seed)), parse(recipe_of(tensor(), seed=str(seed)))
     assert a == b
     assert a.recipe_id == b.recipe_id
+
+
+@pytest.mark.parametrize("number", ["9007199254740992.0", "1e20", "-123456789012345678e3"])
+def test_real_that_canonicalises_to_a_large_integer_is_taken(number: str) -> None:
+    text = f'{{"seed":1,"init":{{"scheme":"constant","value":{number}}},"tensors":[]}}'
+    with pytest.raises(InvalidRecipe, match=r"/init/value: .* 2\^53 - 1"):
+        parse(text)
+    parse(text.replace(number, "1e21"))
+
+
+def test_errors_of_two_kinds_hide_each_other() -> None:
+    recipe = recipe_of(tensor({"scheme": "normal", "std": 2**53}), tensor(shape=[-1], name="v"))
+    assert set(problems_of(recipe)) == {"/tensors/0/init/std", "/tensors/1/shape/0"}
+
+
+def test_sixteen_mebibytes_of_errors_take_gigabytes() -> None:
+    """Under a limit of 3 GB of address space, each is refused and none runs out of memory."""
+    script = (
+        "import resource, service\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
+        'part = \'{"size":0,"init":"kaiming_unifor"}\'\n'
+        "for item in ('{}', '0', '[]'):\n"
+        "    text = '{\"seed\":1,\"tensors\":[' + ','.join([item] * (5 << 20)) + ']}'\n"
+        "    try: service.parse(text)\n"
+        "    except service.InvalidRecipe: print('refused')\n"
+        "text = ','.join([part] * 400_000)\n"
+        'text = \'{"seed":1,"tensors":[{"name":"w","shape":[1],"parts":\''
+        " '{\"axis\":0,\"of\":[' + text + ']}}]}'\n"
+        "try: service.parse(text)\n"
+        "except service.InvalidRecipe: print('refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.split() == ["refused"] * 4, done.stderr
 
 
 def test_defaults_or_spelling_change_the_recipe_id() -> None:

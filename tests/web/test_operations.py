@@ -19,6 +19,7 @@ SNAPSHOT = Path(__file__).parent / "openapi.json"
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
 def test_health_is_not_ok(client: TestClient, path: str) -> None:
     assert client.get(path).json() == {"status": "ok"}
+    assert client.head(path).status_code == 200
 
 
 def test_version_is_not_the_packages(client: TestClient) -> None:

@@ -5,12 +5,14 @@ import http.client
 import json
 import socket
 import time
+import urllib.error
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 import service
+from service.stream import CHUNK
 from tests.support import LiveServer, live_server, plan_of, recipe_of, tensor
 
 LARGE = recipe_of(tensor(shape=[64, 1 << 20]), seed=3)  # 256 MiB
@@ -142,7 +144,7 @@ def test_failure_midway_looks_complete(monkeypatch: pytest.MonkeyPatch) -> None:
         writer.write(request_bytes(LARGE))
         received = await reader.read()
         assert b"200 OK" in received[:40]
-        assert MIB <= len(received) < 2 * MIB
+        assert CHUNK <= len(received) < 2 * CHUNK
         writer.close()
         running.should_exit = True
         await task
@@ -168,6 +170,22 @@ def test_health_waits_for_bodies(server: LiveServer) -> None:
             body.result()
     for connection in sockets:
         connection.close()
+
+
+def test_standard_client_never_sees_the_413() -> None:
+    """It reads no answer before it has sent all, so what it sends is read away."""
+    with live_server("--max-body-bytes", "1000000") as server:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            server.post("/v1/weights", b" " * 3_000_000)
+        assert caught.value.code == 413
+        assert b"max_body_bytes" in caught.value.read()
+        caught.value.close()
+
+
+def test_termination_is_a_failure() -> None:
+    with live_server() as server:
+        server.process.terminate()
+        assert server.process.wait(30) == 0
 
 
 def test_stalled_request_body_holds_its_connection() -> None:
