@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 import service
@@ -199,7 +199,7 @@ def _exit_on_termination(status: int) -> None:
 
 
 def _print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    table = Table(*columns)
+    table = Table(*(Column(name, overflow="fold") for name in columns))  # names stay whole
     for row in rows:
         table.add_row(*map(Text, row))
     # Piped, a table is as wide as it needs to be: a program reads it, not a screen.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from tools.live import LiveServer, live_server
 
@@ -34,7 +34,7 @@ def show(server: LiveServer, console: Console) -> bool:
     with server.post("/v1/plan", RECIPE.read_bytes()) as response:
         plan = json.load(response)
     data = np.memmap(OUTPUT, mode="r", offset=plan["header_bytes"])
-    table = Table("tensor", "shape", "scheme", "expected std", "measured std", "off by (sigma)")
+    table = Table(Column("tensor", no_wrap=True), "shape", "scheme", "std", "measured", "sigmas")
     agree = True
     for row in plan["tensors"]:
         begin, end = row["data_offsets"]
@@ -47,8 +47,8 @@ def show(server: LiveServer, console: Console) -> bool:
             row["name"],
             "x".join(map(str, row["shape"])),
             row["scheme"],
-            f"{row['std']:.8f}",
-            f"{measured:.8f}",
+            f"{row['std']:.6f}",
+            f"{measured:.6f}",
             f"{off:+.2f}",
         )
     console.print(table)
