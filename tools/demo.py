@@ -13,6 +13,7 @@ from tools.live import LiveServer, live_server
 
 RECIPE = Path("examples/recipes/gpt2-small.json")
 OUTPUT = Path("gpt2-small.safetensors")
+COLUMNS = ("shape", "scheme", "std", "measured", "sigmas")
 
 
 def download(server: LiveServer, console: Console) -> None:
@@ -34,7 +35,9 @@ def show(server: LiveServer, console: Console) -> bool:
     with server.post("/v1/plan", RECIPE.read_bytes()) as response:
         plan = json.load(response)
     data = np.memmap(OUTPUT, mode="r", offset=plan["header_bytes"])
-    table = Table(Column("tensor", no_wrap=True), "shape", "scheme", "std", "measured", "sigmas")
+    table = Table(
+        Column("tensor", overflow="fold"), *(Column(name, no_wrap=True) for name in COLUMNS)
+    )
     agree = True
     for row in plan["tensors"]:
         begin, end = row["data_offsets"]
