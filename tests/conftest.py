@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import LiveServer, live_server
+from tools.live import LiveServer, live_server
 
 # Derandomized, so that a run that fails here fails everywhere.
 settings.register_profile(

@@ -1,12 +1,9 @@
-"""What the tests share: small recipes, whole files, live servers."""
+"""What the tests share: small recipes, their plans, files and problems."""
 
 from pathlib import Path
 from typing import Any
 
 import service
-from tools.live import LiveServer, live_server
-
-__all__ = ["LiveServer", "live_server"]
 
 ROOT = Path(__file__).parents[1]
 NORMAL = {"scheme": "normal", "std": 0.02}

@@ -13,7 +13,8 @@ from service.cli import main
 from service.schemes import SCHEMES
 from service.settings import PREFIX, Settings
 from tests.docs.console import run, steps
-from tests.support import ROOT, LiveServer
+from tests.support import ROOT
+from tools.live import LiveServer
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
 

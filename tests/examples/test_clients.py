@@ -10,7 +10,8 @@ import pytest
 
 import service
 from service.numerics.cast import DTYPES
-from tests.support import ROOT, LiveServer, file_of, recipe_of, tensor
+from tests.support import ROOT, file_of, recipe_of, tensor
+from tools.live import LiveServer
 
 CLIENTS = ROOT / "examples/clients"
 COMMANDS = {

@@ -13,7 +13,8 @@ import pytest
 
 import service
 from service.stream import CHUNK
-from tests.support import LiveServer, live_server, plan_of, recipe_of, tensor
+from tests.support import plan_of, recipe_of, tensor
+from tools.live import LiveServer, live_server
 
 LARGE = recipe_of(tensor(shape=[64, 1 << 20]), seed=3)  # 256 MiB
 MIB = 1 << 20

@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 import service
 from service.settings import Settings
 from service.web.app import create_app
-from tests.support import file_of, live_server, plan_of, recipe_of, tensor
+from tests.support import file_of, plan_of, recipe_of, tensor
 from tests.web.problems import problem_of
+from tools.live import live_server
 
 RECIPE = recipe_of(tensor(shape=[64, 64]), tensor("zeros", [64], "b", dtype="BF16"))
 JSON = {"Content-Type": "application/json"}
