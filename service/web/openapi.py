@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service.recipe import Recipe
+from service.schemes import SCHEMES
 from service.web.problems import MEDIA_TYPE, SCHEMA
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -98,5 +99,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas |= recipe.pop("$defs") | {"Recipe": recipe, "Problem": SCHEMA}
         for schema in schemas.values():  # what follows the summary is for readers of the source
             schema["description"] = schema.get("description", "").partition("\n\nArgs:")[0]
+        for kind in SCHEMES.values():  # its default is for Python callers only
+            entry = schemas[kind.__name__]
+            entry["required"] = sorted({"scheme", *entry.get("required", ())})
         app.openapi_schema = made
     return app.openapi_schema

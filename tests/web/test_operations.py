@@ -71,6 +71,7 @@ def test_schema_lacks_a_member(client: TestClient) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     assert set(schemas["Recipe"]["properties"]) == set(Recipe.model_fields)
     assert not schemas["Recipe"]["additionalProperties"]
+    assert schemas["Normal"]["required"] == ["scheme", "std"]
 
 
 if __name__ == "__main__":
