@@ -80,21 +80,35 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
 
 def _difference_in_header(plan: Plan, listed: dict[str, Any], held: int) -> str | None:
     for tensor in plan.tensors:
-        entry = listed.get(tensor.name)
-        if entry is None:
+        if tensor.name not in listed:
             return f"{tensor.name} is not in the file"
-        if entry.get("dtype") != tensor.dtype.name:
-            return f"{tensor.name} is {shown(entry.get('dtype'))}, not {tensor.dtype.name}"
-        if json.dumps(entry.get("shape")) != json.dumps(tensor.shape):
-            return f"{tensor.name} is {shown(entry.get('shape'))}, not {list(tensor.shape)}"
-        begin, end = entry["data_offsets"]
-        if end - begin != tensor.end - tensor.begin:
-            return f"{tensor.name} has {end - begin} bytes, not {tensor.end - tensor.begin}"
+        if difference := _difference_in_entry(tensor, listed[tensor.name]):
+            return f"{tensor.name} {difference}"
     known = {tensor.name for tensor in plan.tensors}
     extra = next((name for name in listed if name not in known), None)
     if extra is not None:
         return f"{shown(extra)} is in the file and not in the recipe"
-    told = max(entry["data_offsets"][1] for entry in listed.values())
+    return _gap([entry["data_offsets"] for entry in listed.values()], held)
+
+
+def _difference_in_entry(tensor: PlannedTensor, entry: dict[str, Any]) -> str | None:
+    if entry.get("dtype") != tensor.dtype.name:
+        return f"is {shown(entry.get('dtype'))}, not {tensor.dtype.name}"
+    if json.dumps(entry.get("shape")) != json.dumps(tensor.shape):
+        return f"is {shown(entry.get('shape'))}, not {list(tensor.shape)}"
+    begin, end = entry["data_offsets"]
+    if end - begin != tensor.end - tensor.begin:
+        return f"has {end - begin} bytes, not {tensor.end - tensor.begin}"
+    return None
+
+
+def _gap(spans: list[list[int]], held: int) -> str | None:
+    """Say where the tensors do not tile the ``held`` bytes; the official reader takes no other."""
+    told = 0
+    for begin, end in sorted(spans):
+        if begin != told:
+            return f"the header leaves a hole or overlaps at byte {min(begin, told)}"
+        told = end
     return f"the header tells of {told} bytes, and {held} follow it" if told != held else None
 
 

@@ -43,8 +43,7 @@ def test_public_name_is_without_docstring(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_argument_or_error_is_undocumented(path: Path) -> None:
-    """A public function that raises says what; one of several arguments says what they are."""
+def test_error_that_is_raised_is_undocumented(path: Path) -> None:
     for node in functions(TREES[path]):
         docs = ast.get_docstring(node) or ""
         if node.name.startswith("_") or not docs:

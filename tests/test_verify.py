@@ -78,7 +78,11 @@ def test_same_tensors_in_another_order_are_refused(tmp_path: Path) -> None:
         ({"a": {"dtype": "F32", "shape": [1000], "data_offsets": [0, 4004]}}, "a has 4004 bytes"),
         (
             {"a": {"dtype": "F32", "shape": [1000], "data_offsets": [2**63, 2**63 + 4000]}},
-            "tells of",
+            "a hole",
+        ),
+        (
+            {"a": {"dtype": "F32", "shape": [1000], "data_offsets": [8, 4008]}},
+            "overlaps at byte 0",
         ),
     ],
 )

@@ -64,10 +64,10 @@ def _check_headers(request: Request, settings: Settings) -> None:
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the recipe without a Content-Encoding"
         )
-    declared = request.headers.get("content-length", "0")
+    declared = request.headers.get("content-length", "")
     waits = "expect" in request.headers  # has sent nothing yet, and need not
     most = settings.max_body_bytes if waits else _DISCARDED * settings.max_body_bytes
-    if int(declared[:20]) > most:
+    if declared.isdecimal() and int(declared[:20]) > most:
         raise _too_large(f"{declared[:20]} bytes were announced", settings.max_body_bytes)
 
 

@@ -29,6 +29,16 @@ def request_bytes(recipe: Any) -> bytes:
     return head.encode() + body
 
 
+def connected(server: LiveServer, recipe: Any, count: int) -> list[socket.socket]:
+    """Return so many connections, each with the recipe sent and nothing read."""
+    connections = []
+    for _ in range(count):
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=120)
+        connection.sendall(request_bytes(recipe))
+        connections.append(connection)
+    return connections
+
+
 def read_some(connection: socket.socket, count: int) -> None:
     while count > 0:
         received = connection.recv(65536)
@@ -75,11 +85,7 @@ def test_work_goes_on_for_clients_that_left() -> None:
     """100 clients hang up after 1 MB of 4 GB each; a second later the server is idle."""
     vast = recipe_of(tensor(shape=[1 << 30]))
     with live_server() as server:
-        connections = []
-        for _ in range(100):
-            connection = socket.create_connection(("127.0.0.1", server.port), timeout=120)
-            connection.sendall(request_bytes(vast))
-            connections.append(connection)
+        connections = connected(server, vast, 100)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda c: read_some(c, MIB), connections))
         for connection in connections:
@@ -96,8 +102,7 @@ def test_work_goes_on_for_clients_that_left() -> None:
 def test_stalled_reader_is_generated_for(server: LiveServer) -> None:
     """A client that reads nothing costs a few chunks, not a body."""
     before = server.rss
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
-        connection.sendall(request_bytes(LARGE))
+    with connected(server, LARGE, 1)[0] as connection:
         read_some(connection, 1)
         spent = [server.cpu_seconds()]
 
@@ -155,11 +160,7 @@ def test_failure_midway_looks_complete(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_health_waits_for_bodies(server: LiveServer) -> None:
-    sockets = []
-    for _ in range(8):
-        connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
-        connection.sendall(request_bytes(LARGE))
-        sockets.append(connection)
+    sockets = connected(server, LARGE, 8)
     with ThreadPoolExecutor(8) as pool:
         bodies = [pool.submit(read_some, connection, 8 * MIB) for connection in sockets]
         health = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
