@@ -8,9 +8,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 .PHONY: install dev oracles run test test-full check demo exhaustive soak clean
 
 install: $(VENV)/installed  ## a .venv with the package
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml constraints.txt $(wildcard service/native/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e .
+	@$(BIN)/python -c "from service.backends import kernel; print('tensorseed computes with the kernel', kernel().name)"
+	@$(BIN)/python -c "from service.native import PATHS; PATHS or print('No C compiler was found: NumPy computes, the same bits several times slower')"
 	touch $@
 
 dev: $(VENV)/dev

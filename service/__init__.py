@@ -15,9 +15,9 @@ from service.errors import (
 )
 from service.limits import Limits
 from service.output import generate, save_file
+from service.pipeline import stream
 from service.plan import Plan, compile, explain
 from service.recipe import Recipe, parse
-from service.stream import stream
 from service.verify import Verdict, verify
 
 __version__ = version("tensorseed")

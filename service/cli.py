@@ -103,11 +103,12 @@ def generate(recipe: BinaryIO, output: str) -> None:
     """Write the safetensors file of RECIPE (- is standard input)."""
     _exit_on_termination(128 + signal.SIGTERM)  # by way of clean-up: no part of a file is left
     _, plan = _compiled(recipe)
+    pipeline = Settings().pipeline()
     with _progress(plan, "generating") as advance:
         if output == "-":
-            write(plan, sys.stdout.buffer, advance)
+            write(plan, sys.stdout.buffer, advance, pipeline)
         else:
-            service.save_file(plan, output, advance)
+            service.save_file(plan, output, advance, pipeline)
 
 
 @main.command()
@@ -148,7 +149,7 @@ def verify(recipe: BinaryIO, file: Path) -> None:
     """Check that FILE holds what RECIPE makes; say which tensor differs first."""
     _, plan = _compiled(recipe)
     with _progress(plan, "verifying") as advance:
-        verdict = service.verify(plan, file, advance)
+        verdict = service.verify(plan, file, advance, Settings().pipeline())
     click.echo(f"{click.format_filename(file)}: {verdict.detail}")
     if not verdict.matches:
         sys.exit(1)
@@ -186,6 +187,7 @@ def config(*, as_json: bool) -> None:
         for name, field in Settings.model_fields.items()
     ]
     _print_table(("setting", "value", "variable", "what"), rows)
+    click.echo(f"The kernel that computes here is {settings.pipeline().backend.name}.")
 
 
 def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:

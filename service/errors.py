@@ -12,6 +12,7 @@
     │   ├── UnsuitableShape     identity and dirac need axes that the tensor lacks
     │   ├── EmptyTruncation     too few of the 2^32 words fall between the bounds
     │   └── LawOverflow         a value of the law does not fit float64 or the dtype
+    ├── KernelUnavailable   the kernel that was asked for is not on this machine
     └── UnreadableFile      a file that should be safetensors is not
 """
 
@@ -93,6 +94,10 @@ class EmptyTruncation(SchemeError):
 
 class LawOverflow(SchemeError):
     """A value that the law can take is not finite in float64 or in the tensor's dtype."""
+
+
+class KernelUnavailable(TensorseedError):
+    """The kernel that was asked for was not built, or this processor cannot run it."""
 
 
 class UnreadableFile(TensorseedError):

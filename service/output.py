@@ -9,10 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from service.backends.numpy import NumpyBackend
+from service.pipeline import Pipeline, shared
 from service.plan import Plan, compile
 from service.recipe import Recipe, parse
-from service.stream import stream
 
 Source = Plan | Recipe | bytes | str | Mapping[str, Any]
 """A recipe in any stage: its text or document, parsed, or compiled."""
@@ -47,11 +46,11 @@ def generate(source: Source) -> dict[str, NDArray[Any]]:
     >>> generate({"seed": 1, "tensors": [{"name": "b", "shape": [2], "init": "ones"}]})
     {'b': array([1., 1.], dtype=float32)}
     """
-    backend = NumpyBackend()
+    plan, pipeline = plan_of(source), shared()
     arrays: dict[str, NDArray[Any]] = {}
-    for tensor in plan_of(source).tensors:
+    for tensor in plan.tensors:
         out = np.empty(tensor.end - tensor.begin, dtype=np.uint8)
-        backend.fill(tensor, 0, out)
+        pipeline.fill(plan, len(plan.header) + tensor.begin, out)
         arrays[tensor.name] = out.view(tensor.dtype.storage).reshape(tensor.shape)
     return arrays
 
@@ -60,6 +59,7 @@ def save_file(
     source: Source,
     path: str | os.PathLike[str],
     advance: Callable[[int], object] | None = None,
+    pipeline: Pipeline | None = None,
 ) -> Plan:
     """Write a recipe's safetensors file; under its name it is whole or it is not there.
 
@@ -67,6 +67,7 @@ def save_file(
         source: A recipe in any stage.
         path: Where; an existing file is replaced in one step.
         advance: Called with the bytes of each chunk once they are written.
+        pipeline: What computes; all cores with the fastest kernel if left out.
 
     Returns:
         The plan that was written.
@@ -79,13 +80,13 @@ def save_file(
     plan, target = plan_of(source), Path(path)
     if target.exists() and not target.is_file():  # a device or a pipe: nothing to rename over
         with target.open("wb") as sink:
-            write(plan, sink, advance)
+            write(plan, sink, advance, pipeline)
         return plan
     target = target.resolve()  # so that a link stays one
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as sink:
-            write(plan, sink, advance)
+            write(plan, sink, advance, pipeline)
             sink.flush()
             os.fsync(sink.fileno())
         part.replace(target)
@@ -94,15 +95,22 @@ def save_file(
     return plan
 
 
-def write(plan: Plan, sink: BinaryIO, advance: Callable[[int], object] | None = None) -> None:
+def write(
+    plan: Plan,
+    sink: BinaryIO,
+    advance: Callable[[int], object] | None = None,
+    pipeline: Pipeline | None = None,
+) -> None:
     """Write a planned file's bytes.
 
     Args:
         plan: The file.
         sink: An open binary file.
         advance: Called with the bytes of each chunk once they are written.
+        pipeline: What computes; all cores with the fastest kernel if left out.
     """
-    for chunk in stream(plan):
-        sink.write(chunk)
-        if advance:
-            advance(len(chunk))
+    with (pipeline or shared()).chunks(plan) as chunks:
+        for chunk in chunks:
+            sink.write(chunk)
+            if advance:
+                advance(len(chunk))

@@ -13,7 +13,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from service.backends import kernel
 from service.limits import Limits
+from service.pipeline import Pipeline
 
 PREFIX = "TENSORSEED_"
 
@@ -35,6 +37,14 @@ class Settings(Limits, BaseSettings):
     workers: int = Field(1, ge=1, le=256, description="server processes")
     threads: int = Field(
         os.cpu_count() or 1, ge=1, le=1024, description="threads that generate, in each process"
+    )
+    kernel: str = Field(
+        "auto",
+        pattern="^(auto|numpy|portable|avx2)$",
+        description="what computes: auto (the fastest here), numpy, portable or avx2",
+    )
+    max_buffered_bytes: int = Field(
+        2**28, ge=2**20, description="bytes of chunks over all streams, in each process"
     )
     root_path: str = Field("", description="path prefix that a proxy strips")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -77,6 +87,14 @@ class Settings(Limits, BaseSettings):
             raise FileNotFoundError(f"{PREFIX}CONFIG names {path}, which is not a file")
         file = TomlConfigSettingsSource(settings_cls, toml_file=path)
         return init_settings, env_settings, file
+
+    def pipeline(self) -> Pipeline:
+        """Return the pipeline that these settings ask for.
+
+        Raises:
+            KernelUnavailable: The kernel is not to be had on this machine.
+        """
+        return Pipeline(self.threads, self.max_buffered_bytes, kernel(self.kernel))
 
     def environment(self) -> dict[str, str]:
         """Return the variables that give another process these settings."""

@@ -1,55 +1,18 @@
 """Bytes of a planned file, from any offset, in constant memory."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.backends import Backend
-from service.backends.numpy import NumpyBackend
 from service.plan import Plan, PlannedTensor
-
-CHUNK = 1 << 18
-"""Bytes a chunk: what a stalled reader costs, several times over, and what a stop waits for."""
 
 _TENSORS = 512
 """Most tensors a chunk: tiny ones cost a call each, and a stop must not wait for a million."""
 
-_NUMPY = NumpyBackend()
 
-
-def stream(
-    plan: Plan,
-    span: tuple[int, int] | None = None,
-    backend: Backend = _NUMPY,
-    chunk: int = CHUNK,
-) -> Iterator[memoryview]:
-    """Yield the file's bytes in order; each chunk is computed when it is asked for.
-
-    Args:
-        plan: The file.
-        span: [start, stop) in bytes of the file; all of it if left out.
-        backend: Where to compute.
-        chunk: Most bytes a chunk.
-
-    Yields:
-        Chunks that belong to the caller: they are never written again.
-
-    Raises:
-        ValueError: The span does not lie in the file.
-    """
-    start, stop = span or (0, plan.nbytes)
-    if not 0 <= start <= stop <= plan.nbytes:
-        raise ValueError(f"span {start}:{stop} is not within the file's {plan.nbytes} bytes")
-    while start < stop:
-        out = np.empty(min(chunk, stop - start, _reach(plan, start)), dtype=np.uint8)
-        fill(plan, start, out, backend)
-        yield out.data
-        start += len(out)
-
-
-def _reach(plan: Plan, offset: int) -> int:
+def reach(plan: Plan, offset: int) -> int:
     """Return the bytes from ``offset`` to the end of the last tensor that its chunk may touch."""
     last = min(_index_at(plan, offset) + _TENSORS, len(plan.tensors)) - 1
     return len(plan.header) + plan.tensors[last].end - offset
@@ -60,7 +23,7 @@ def _index_at(plan: Plan, offset: int) -> int:
     return bisect_right(plan.tensors, at, key=lambda tensor: tensor.begin) - 1
 
 
-def fill(plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend = _NUMPY) -> None:
+def fill(plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend) -> None:
     """Write the file's bytes from ``offset`` on into ``out``.
 
     Args:

@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import service
+from service.backends import Backend, kernel
+from service.stream import fill
 
 ROOT = Path(__file__).parents[1]
 NORMAL = {"scheme": "normal", "std": 0.02}
@@ -25,13 +29,23 @@ def plan_of(recipe: Any, **limits: int) -> service.Plan:
     return service.compile(service.parse(recipe, table), table)
 
 
+def bytes_of(
+    plan: service.Plan, span: tuple[int, int] | None = None, backend: Backend | None = None
+) -> bytes:
+    """Return a span of a file, computed in one piece."""
+    start, stop = span or (0, plan.nbytes)
+    out = np.empty(stop - start, dtype=np.uint8)
+    fill(plan, start, out, backend or kernel())
+    return out.tobytes()
+
+
 def file_of(recipe: Any) -> bytes:
-    return b"".join(service.stream(plan_of(recipe)))
+    return bytes_of(plan_of(recipe))
 
 
 def data_of(recipe: Any) -> bytes:
     plan = plan_of(recipe)
-    return b"".join(service.stream(plan, (len(plan.header), plan.nbytes)))
+    return bytes_of(plan, (len(plan.header), plan.nbytes))
 
 
 def problems_of(recipe: Any, **limits: int) -> dict[str, str]:

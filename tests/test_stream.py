@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import service
+from service.backends import KERNELS, Backend
 from service.numerics.cast import DTYPES
 from tests import oracle
-from tests.support import ROOT, data_of, file_of, plan_of, recipe_of, tensor
+from tests.support import ROOT, bytes_of, data_of, file_of, plan_of, recipe_of, tensor
 
 FLOATS = [name for name in DTYPES if name != "I64"]
 RECIPE = recipe_of(
@@ -28,16 +29,11 @@ WHOLE = file_of(RECIPE)
 PLAN = plan_of(RECIPE)
 
 
-@given(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE)), st.integers(1, 64))
-def test_span_or_chunk_is_not_the_wholes(a: int, b: int, chunk: int) -> None:
+@pytest.mark.parametrize("backend", KERNELS.values(), ids=lambda backend: backend.name)
+@given(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE)))
+def test_span_is_not_the_wholes(backend: Backend, a: int, b: int) -> None:
     start, stop = sorted((a, b))
-    assert b"".join(service.stream(PLAN, (start, stop), chunk=chunk)) == WHOLE[start:stop]
-
-
-@pytest.mark.parametrize("span", [(-1, 4), (4, 3), (0, len(WHOLE) + 1)])
-def test_span_outside_the_file_is_served(span: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="is not within"):
-        next(service.stream(PLAN, span))
+    assert bytes_of(PLAN, (start, stop), backend) == WHOLE[start:stop]
 
 
 @given(st.permutations(range(8)))
@@ -162,28 +158,8 @@ def test_file_or_digest_differ_from_the_oracle() -> None:
             metadata=metadata,
         )
     )
-    assert b"".join(service.stream(ours)) == oracle.file(0, tensors, metadata)
+    assert bytes_of(ours) == oracle.file(0, tensors, metadata)
     assert ours.digest == oracle.plan_digest(0, tensors, metadata)
-
-
-def test_first_byte_of_a_vast_tensor_waits_for_the_rest() -> None:
-    plan = plan_of(recipe_of(tensor(shape=[2**36, 8])))
-    far = len(plan.header) + 4 * (2**38)
-    (chunk,) = service.stream(plan, (far, far + 16))
-    assert len(chunk) == 16
-    assert plan.nbytes > 2**40
-
-
-def test_chunk_waits_for_thousands_of_tiny_tensors() -> None:
-    plan = plan_of(recipe_of(*(tensor(shape=[1], name=f"{i:05}") for i in range(3000))))
-    chunks = [bytes(chunk) for chunk in service.stream(plan)]
-    assert max(map(len, chunks)) <= len(plan.header) + 4 * 512
-    assert b"".join(chunks) == data_of_each(plan)
-
-
-def data_of_each(plan: service.Plan) -> bytes:
-    arrays = service.generate(plan)
-    return plan.header + b"".join(arrays[t.name].tobytes() for t in plan.tensors)
 
 
 def test_gpt2_example_has_other_tensors_or_stds() -> None:

@@ -54,8 +54,8 @@ class Uniform:
     @property
     def extremes(self) -> tuple[float, float]:
         """Values of the words 0 and 2^32 - 1."""
-        reach = (2.0**32 - 1) * self._step
-        return max(self._centre - reach, self.low), min(self._centre + reach, self.high)
+        reach = (2.0**32 - 1) * self.step
+        return max(self.centre - reach, self.low), min(self.centre + reach, self.high)
 
     def sample(self, draws: Draws) -> Array:
         """Return float64 values, shape (draws.count,)."""
@@ -63,14 +63,16 @@ class Uniform:
         # 2h + 1 - 2^32 is odd and below 2^53, so float64 holds it exactly and it is never 0.
         values = (2 * draws.words + 1).astype(xp.float64)
         values -= 2.0**32
-        values *= self._step
-        values += self._centre
+        values *= self.step
+        values += self.centre
         return xp.clip(values, self.low, self.high)
 
     @property
-    def _centre(self) -> float:
+    def centre(self) -> float:
+        """Midpoint of the bounds, never -0."""
         return (self.low + self.high) / 2 + 0.0  # of the least subnormal, half is -0
 
     @property
-    def _step(self) -> float:
+    def step(self) -> float:
+        """Half the width times 2^-32: what one of the 2^33 places is wide."""
         return ((self.high - self.low) / 2) * 2.0**-32

@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     # Apart, so that a long plan never waits for bodies nor holds one up.
     app.state.planning = CapacityLimiter(settings.threads)
-    app.state.generating = CapacityLimiter(settings.threads)
+    app.state.pipeline = settings.pipeline()
     for module in (weights, plan, catalogue, health):
         app.include_router(module.router)
     problems.install(app)

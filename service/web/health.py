@@ -50,6 +50,6 @@ async def info(request: Request) -> dict[str, Any]:
         "generators": ["v1"],
         "dtypes": list(DTYPES),
         "schemes": list(SCHEMES),
-        "backends": ["numpy"],
+        "kernel": request.app.state.pipeline.backend.name,
         "limits": {name: getattr(settings, name) for name in Limits.model_fields},
     }

@@ -1,40 +1,43 @@
 """``POST /v1/weights``: the recipe in, the safetensors file out."""
 
+import asyncio
 import logging
 from http import HTTPStatus
 from typing import Any
 
 import anyio
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from service.pipeline import Pipeline
 from service.plan import Plan
-from service.stream import stream
 from service.web.openapi import RECIPE_BODY, problems
 from service.web.recipes import compiled_from
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 _log = logging.getLogger("tensorseed")
 
+_PATIENCE = 0.25
+"""Seconds that a reader may take over a chunk before those computed ahead of it are given back."""
+
 
 class PlanResponse(Response):
     """A planned file as a streamed body of known length.
 
-    It is computed a chunk at a time, in a thread, when the transport has taken the one before: so
-    memory stays constant and a slow reader costs nothing. It watches the connection itself,
-    because the server accepts chunks for clients that have gone.
+    A few chunks are computed ahead of the transport, so memory stays constant; a reader that does
+    not take them costs what the transport holds. It watches the connection itself, because the
+    server accepts chunks for clients that have gone.
 
     Args:
         plan: The file.
-        limiter: Shared by all bodies: as many threads generate at once, first come first served.
+        pipeline: What computes, shared by all bodies.
     """
 
-    def __init__(self, plan: Plan, limiter: CapacityLimiter) -> None:
+    def __init__(self, plan: Plan, pipeline: Pipeline) -> None:
         super().__init__(media_type="application/octet-stream")
         self._plan = plan
-        self._limiter = limiter
+        self._pipeline = pipeline
         self.headers["Content-Length"] = str(plan.nbytes)
         self.headers["Content-Disposition"] = 'attachment; filename="model.safetensors"'
         self.headers["ETag"] = plan.etag
@@ -58,9 +61,14 @@ class PlanResponse(Response):
         await send(
             {"type": "http.response.start", "status": HTTPStatus.OK, "headers": self.raw_headers}
         )
-        chunks = stream(self._plan)
-        while chunk := await to_thread.run_sync(next, chunks, b"", limiter=self._limiter):
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        later = asyncio.get_running_loop().call_later
+        with self._pipeline.chunks(self._plan) as chunks:
+            while future := chunks.take():
+                chunk = await asyncio.wrap_future(future)
+                patience = later(_PATIENCE, chunks.stall)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                patience.cancel()
+                del chunk  # so that nothing but the transport keeps its buffer
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -87,4 +95,4 @@ _BODY: dict[int | str, dict[str, Any]] = {
 async def weights(request: Request) -> Response:
     """Generate the weights of a recipe as one safetensors file."""
     compiled = await compiled_from(request)
-    return PlanResponse(compiled.plan, request.app.state.generating)
+    return PlanResponse(compiled.plan, request.app.state.pipeline)

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 import service
-from service.backends import Backend
-from service.backends.numpy import NumpyBackend
+from service.backends import KERNELS, Backend
 from service.distributions import DISTRIBUTIONS
 from service.numerics.cast import DTYPES
 from service.numerics.keys import stream_of
 from service.numerics.philox import words_at, words_of_run
 from service.numerics.quantile import quantile
 from service.schemes import SCHEMES
-from tests.support import plan_of
+from tests.support import bytes_of, plan_of
 
-BACKENDS: list[Backend] = [NumpyBackend()]
+BACKENDS: list[Backend] = list(KERNELS.values())
 
 
 def rows(kind: str) -> list[list[str]]:
@@ -52,7 +51,7 @@ def test_quantile_changed(word: str, expected: str) -> None:
 def test_data_changed(source: str, expected: str, backend: Backend) -> None:
     plan = plan_of(source)
     span = (len(plan.header), plan.nbytes)
-    assert b"".join(service.stream(plan, span, backend)).hex() == expected
+    assert bytes_of(plan, span, backend).hex() == expected
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
@@ -61,7 +60,7 @@ def test_file_changed(
     source: str, recipe_id: str, digest: str, sha256: str, backend: Backend
 ) -> None:
     plan = plan_of(source)
-    body = b"".join(service.stream(plan, backend=backend))
+    body = bytes_of(plan, backend=backend)
     found = (service.parse(source).recipe_id, plan.digest, hashlib.sha256(body).hexdigest())
     assert found == (recipe_id, digest, sha256)
 

@@ -6,13 +6,13 @@ import json
 import socket
 import time
 import urllib.error
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 import service
-from service.stream import CHUNK
+from service.pipeline import LARGEST, Pipeline
 from tests.support import plan_of, recipe_of, tensor
 from tools.live import LiveServer, live_server
 
@@ -134,10 +134,15 @@ def test_failure_midway_looks_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     from service.settings import Settings
     from service.web.app import create_app
 
-    def failing(plan: service.Plan) -> Any:
-        chunks = service.stream(plan)
-        yield next(chunks)
-        raise OSError("the device is gone")
+    whole = Pipeline.submit
+
+    def failing(self: Pipeline, plan: service.Plan, offset: int, out: Any) -> Any:
+        future = whole(self, plan, offset, out)
+        if offset:
+            future.result()
+            future = Future()
+            future.set_exception(OSError("the device is gone"))
+        return future
 
     async def run() -> None:
         config = uvicorn.Config(create_app(Settings()), port=0, log_level="critical")
@@ -150,12 +155,12 @@ def test_failure_midway_looks_complete(monkeypatch: pytest.MonkeyPatch) -> None:
         writer.write(request_bytes(LARGE))
         received = await reader.read()
         assert b"200 OK" in received[:40]
-        assert CHUNK <= len(received) < 2 * CHUNK
+        assert LARGEST <= len(received) < 2 * LARGEST
         writer.close()
         running.should_exit = True
         await task
 
-    monkeypatch.setattr("service.web.weights.stream", failing)
+    monkeypatch.setattr(Pipeline, "submit", failing)
     asyncio.run(run())
 
 

@@ -1,0 +1,12 @@
+"""The kernel in C, where the install found a compiler; NumPy gives the same bits where not.
+
+``generator.h`` has the algorithm, one element at a time, for C and CUDA; ``kernel.c`` has the
+loops, and `PATHS` names the ways through it that this processor can take, slowest first.
+"""
+
+try:
+    from service.native._kernel import PATHS, fill, variates
+except ImportError:  # not built, or built for another machine
+    PATHS = ()
+
+__all__ = ["PATHS", "fill", "variates"]

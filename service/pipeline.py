@@ -1,0 +1,185 @@
+"""The way of every body: worker threads compute chunks ahead of whoever takes them."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.backends import Backend, kernel
+from service.buffers import SMALLEST, Buffers
+from service.plan import Plan
+from service.stream import fill, reach
+
+LARGEST = 1 << 20
+"""Most bytes a chunk: larger ones are no faster, and a stop waits for one."""
+
+_HELD = 8
+"""Chunks that one stream may hold at once: ahead, on the way, and in the transport."""
+
+
+class Pipeline:
+    """Threads and buffers that all streams of a process share.
+
+    Chunks are computed in the order in which streams ask for them, so many streams take turns
+    chunk by chunk; and chunks get smaller as streams get more, so that all stay within the budget.
+
+    Args:
+        threads: How many compute at once; the cores if left out.
+        budget: Bytes of chunks that all streams together may hold.
+        backend: Where to compute; this machine's fastest kernel if left out.
+    """
+
+    def __init__(
+        self, threads: int | None = None, budget: int = 1 << 28, backend: Backend | None = None
+    ) -> None:
+        self.threads = threads or os.cpu_count() or 1
+        self.backend = backend or kernel()
+        self.buffers = Buffers(budget)
+        self.active: set[Chunks] = set()
+        self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="tensorseed")
+
+    def chunks(self, plan: Plan, span: tuple[int, int] | None = None) -> "Chunks":
+        """Return the file's bytes as chunks, to be used as a context manager.
+
+        Args:
+            plan: The file.
+            span: [start, stop) in bytes of the file; all of it if left out.
+
+        Raises:
+            ValueError: The span does not lie in the file.
+        """
+        return Chunks(self, plan, span or (0, plan.nbytes))
+
+    def fill(self, plan: Plan, offset: int, out: NDArray[np.uint8]) -> None:
+        """Write the file's bytes from ``offset`` on into ``out``, all threads at once."""
+        if len(out) <= SMALLEST:
+            fill(plan, offset, out, self.backend)
+            return
+        pieces = [
+            self.submit(plan, offset + at, out[at : at + LARGEST])
+            for at in range(0, len(out), LARGEST)
+        ]
+        for piece in pieces:
+            piece.result()
+
+    def submit(self, plan: Plan, offset: int, out: NDArray[np.uint8]) -> "Future[memoryview]":
+        """Have a worker write the file's bytes from ``offset`` on into ``out``."""
+        return self._workers.submit(_filled, plan, offset, out, self.backend)
+
+    @property
+    def chunk(self) -> int:
+        """Bytes of a chunk with as many streams as there are."""
+        share = self.buffers.budget // (_HELD * max(1, len(self.active)))
+        return min(LARGEST, max(SMALLEST, 1 << (share.bit_length() - 1)))
+
+    @property
+    def ahead(self) -> int:
+        """Chunks of one stream under way at once: one alone keeps all workers busy."""
+        return max(2, -(-(self.threads + 2) // max(1, len(self.active))))
+
+
+def _filled(plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend) -> memoryview:
+    fill(plan, offset, out, backend)
+    return out.data
+
+
+class Chunks:
+    """One stream: bytes in order, the next ones under way while one is taken.
+
+    Chunks belong to whoever takes them and are not written again while anyone holds them.
+
+    Args:
+        pipeline: What computes.
+        plan: The file.
+        span: [start, stop) in bytes of the file.
+
+    Raises:
+        ValueError: The span does not lie in the file.
+    """
+
+    def __init__(self, pipeline: Pipeline, plan: Plan, span: tuple[int, int]) -> None:
+        start, stop = span
+        if not 0 <= start <= stop <= plan.nbytes:
+            raise ValueError(f"span {start}:{stop} is not within the file's {plan.nbytes} bytes")
+        self._pipeline = pipeline
+        self._plan = plan
+        self._next, self._stop = start, stop
+        self._under_way: deque[tuple[int, Future[memoryview]]] = deque()
+        self._window = 1
+
+    def __enter__(self) -> Self:
+        self._pipeline.active.add(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pipeline.active.discard(self)
+        self.stall()
+
+    def __iter__(self) -> Iterator[memoryview]:
+        while future := self.take():
+            yield future.result()
+
+    def take(self) -> "Future[memoryview] | None":
+        """Return the next chunk, computed or under way; None after the last."""
+        while self._next < self._stop and self._may_start():
+            size = min(self._pipeline.chunk, self._stop - self._next, reach(self._plan, self._next))
+            out = self._pipeline.buffers.take(size)
+            future = self._pipeline.submit(self._plan, self._next, out)
+            self._under_way.append((self._next, future))
+            self._next += size
+        # Chunks are computed ahead of a reader only as far as it has shown to keep up.
+        self._window = min(self._window + 1, self._pipeline.ahead)
+        return self._under_way.popleft()[1] if self._under_way else None
+
+    def _may_start(self) -> bool:
+        if not self._under_way:
+            return True  # whatever the others hold, every stream moves
+        pipeline = self._pipeline
+        return len(self._under_way) < self._window and pipeline.buffers.affords(pipeline.chunk)
+
+    def stall(self) -> None:
+        """Give back what is computed ahead: the reader does not take it. `take` makes it anew."""
+        self._window = 1
+        if self._under_way:
+            self._next = self._under_way[0][0]
+        for _, future in self._under_way:
+            future.cancel()
+        self._under_way.clear()
+
+
+@lru_cache(maxsize=1)
+def shared() -> Pipeline:
+    """Return the pipeline of those who bring none; a forked process makes its own."""
+    return Pipeline()
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=shared.cache_clear)
+
+
+def stream(plan: Plan, span: tuple[int, int] | None = None) -> Iterator[memoryview]:
+    """Yield a planned file's bytes in order, computed ahead by all cores in constant memory.
+
+    Args:
+        plan: The file.
+        span: [start, stop) in bytes of the file; all of it if left out.
+
+    Yields:
+        Chunks that belong to the caller: they are not written again while anyone holds them.
+
+    Raises:
+        ValueError: The span does not lie in the file.
+    """
+    with shared().chunks(plan, span) as chunks:
+        yield from chunks
