@@ -1,10 +1,10 @@
-/* The SIMD forms for AVX2: words and normal values, 8 lanes of 32 bits.
+/* The SIMD forms for AVX2: words, squeezes, normal values and F16.
 
    _mm256_mul_epu32 multiplies the low halves of 64-bit lanes and ignores the high ones, so lanes
    carry junk there until it matters. */
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2")))
+#define AVX2 __attribute__((target("avx2,f16c"))) /* no processor has the first without the second */
 
 /* Four counters a vector, and so many vectors side by side: a round's multiplications wait for one
    another, those of different counters do not. */
@@ -49,6 +49,17 @@ AVX2 static void words_avx2(ts_stream s, uint64_t block, size_t count, uint32_t 
             k1 += 0xBB67AE85u;
         }
         for (int v = 0; v < ABREAST; v++) store_words(c[v], words + i + 16 * v);
+    }
+}
+
+AVX2 static void squeeze_avx2(uint32_t first, uint32_t most, size_t count, uint32_t *words) {
+    const __m256i from = _mm256_set1_epi32((int)first), range = _mm256_set1_epi64x(most);
+    for (size_t i = 0; i < count; i += 8) {
+        __m256i h = _mm256_loadu_si256((const __m256i *)(words + i));
+        __m256i even = _mm256_srli_epi64(_mm256_mul_epu32(h, range), 32);
+        __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(h, 32), range);
+        h = _mm256_add_epi32(_mm256_blend_epi32(even, odd, 0xAA), from);
+        _mm256_storeu_si256((__m256i *)(words + i), h);
     }
 }
 
@@ -105,5 +116,12 @@ AVX2 static void normal_avx2(const uint32_t *table, const uint32_t *words, size_
            A zero's sign is lost in the addition, for the mean is never -0. */
         z = _mm256_xor_pd(z, _mm256_and_pd(_mm256_castsi256_pd(h), _mm256_set1_pd(-0.0)));
         _mm256_storeu_pd(values + i, _mm256_add_pd(means, _mm256_mul_pd(z, steps)));
+    }
+}
+
+AVX2 static void f16_avx2(const double *values, size_t count, uint8_t *out) {
+    for (size_t i = 0; i < count; i += 4) {
+        __m128i half = _mm_cvtps_ph(_mm256_cvtpd_ps(_mm256_loadu_pd(values + i)), 0);
+        memcpy(out + 2 * i, &half, count - i < 4 ? 2 * (count - i) : 8);
     }
 }

@@ -24,15 +24,25 @@ static const uint64_t EDGE = (uint64_t)1 << 34;
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Draw the words of the elements 4 * block and on: `count`, rounded up to whole groups. */
-typedef void words_form(ts_stream stream, uint64_t block, size_t count, uint32_t *words);
-
-/* Turn words into float64 values: `count`, rounded up to whole groups of 8. */
-typedef void normal_form(const uint32_t *table, const uint32_t *words, size_t count, double mean,
-                         double step, double *values);
+/* What a path does in its own way. Counts are rounded up to whole groups of words, and to 8 else. */
+typedef struct {
+    /* Draw the words of the elements 4 * block and on. */
+    void (*words)(ts_stream stream, uint64_t block, size_t count, uint32_t *words);
+    /* Squeeze words into so many from `first` on. */
+    void (*squeeze)(uint32_t first, uint32_t most, size_t count, uint32_t *words);
+    /* Turn words into normal values. */
+    void (*normal)(const uint32_t *table, const uint32_t *words, size_t count, double mean,
+                   double step, double *values);
+    /* Write exactly `count` values as F16. */
+    void (*f16)(const double *values, size_t count, uint8_t *out);
+} forms;
 
 static void words_portable(ts_stream stream, uint64_t block, size_t count, uint32_t *words) {
     for (size_t i = 0; i < count; i += 4) ts_philox(stream, block++, words + i);
+}
+
+static void squeeze_portable(uint32_t first, uint32_t most, size_t count, uint32_t *words) {
+    for (size_t i = 0; i < count; i++) words[i] = ts_squeezed(words[i], first, most);
 }
 
 static void normal_portable(const uint32_t *table, const uint32_t *words, size_t count, double mean,
@@ -41,8 +51,23 @@ static void normal_portable(const uint32_t *table, const uint32_t *words, size_t
         values[i] = ts_normal(ts_variate(table, words[i]), mean, step);
 }
 
+/* `type` elements through memcpy: the caller's buffer may have any alignment. */
+#define CAST(type, expression)                             \
+    for (size_t i = 0; i < count; i++) {                   \
+        double value = values[i];                          \
+        type cast = (type)(expression);                    \
+        memcpy(out + i * sizeof cast, &cast, sizeof cast); \
+    }
+
+static void f16_portable(const double *values, size_t count, uint8_t *out) {
+    CAST(uint16_t, ts_f16((float)value))
+}
+
+static const forms portable = {words_portable, squeeze_portable, normal_portable, f16_portable};
+
 #if defined(__x86_64__)
 #include "avx2.h"
+static const forms avx2 = {words_avx2, squeeze_avx2, normal_avx2, f16_avx2};
 #endif
 
 INLINE void uniform(const ts_region *law, const uint32_t *words, size_t count, double *values) {
@@ -50,30 +75,16 @@ INLINE void uniform(const ts_region *law, const uint32_t *words, size_t count, d
     for (size_t i = 0; i < count; i++) values[i] = ts_uniform(words[i], centre, step, low, high);
 }
 
-INLINE void squeeze(const ts_region *law, uint32_t *words, size_t count) {
-    uint32_t first = (uint32_t)law->first, most = (uint32_t)law->count;
-    for (size_t i = 0; i < count; i++) words[i] = ts_squeezed(words[i], first, most);
-}
-
-/* `type` elements through memcpy: the caller's buffer may have any alignment. */
-#define CAST(type, expression)                              \
-    for (size_t i = 0; i < count; i++) {                    \
-        double value = values[i];                           \
-        type cast = (type)(expression);                     \
-        memcpy(out + i * sizeof cast, &cast, sizeof cast);  \
-    }                                                       \
-    break;
-
-INLINE void cast(uint64_t dtype, const double *restrict values, size_t count,
+INLINE void cast(const forms *path, uint64_t dtype, const double *restrict values, size_t count,
                  uint8_t *restrict out) {
     switch (dtype) {
     case TS_F64: memcpy(out, values, count * sizeof *values); break;
-    case TS_F32: CAST(float, value)
-    case TS_F16: CAST(uint16_t, ts_f16((float)value))
-    case TS_BF16: CAST(uint16_t, ts_bf16((float)value))
-    case TS_F8_E4M3: CAST(uint8_t, ts_f8_e4m3((float)value))
-    case TS_F8_E5M2: CAST(uint8_t, ts_f8_e5m2((float)value))
-    case TS_I64: CAST(int64_t, value)
+    case TS_F32: CAST(float, value) break;
+    case TS_F16: path->f16(values, count, out); break;
+    case TS_BF16: CAST(uint16_t, ts_bf16((float)value)) break;
+    case TS_F8_E4M3: CAST(uint8_t, ts_f8_e4m3((float)value)) break;
+    case TS_F8_E5M2: CAST(uint8_t, ts_f8_e5m2((float)value)) break;
+    case TS_I64: CAST(int64_t, value) break;
     }
 }
 
@@ -81,8 +92,8 @@ INLINE void cast(uint64_t dtype, const double *restrict values, size_t count,
 typedef void run_form(const ts_program *program, const ts_region *law, uint64_t index,
                       uint64_t count, uint8_t *out);
 
-INLINE void run(words_form words_of, normal_form normal, const ts_program *program,
-                const ts_region *law, uint64_t index, uint64_t count, uint8_t *out) {
+INLINE void run(const forms *path, const ts_program *program, const ts_region *law, uint64_t index,
+                uint64_t count, uint8_t *out) {
     const ts_tensor *tensor = program->tensor;
     ts_stream stream = {(uint32_t)tensor->k0, (uint32_t)tensor->k1, (uint32_t)tensor->c2,
                         (uint32_t)tensor->c3};
@@ -94,14 +105,15 @@ INLINE void run(words_form words_of, normal_form normal, const ts_program *progr
         size_t n = PIECE - skip;
         if (count < most) most = count;
         if (most < n) n = (size_t)most;
-        words_of(stream, index >> 2, skip + n, words);
+        path->words(stream, index >> 2, skip + n, words);
         if (law->law == TS_UNIFORM) {
             uniform(law, words + skip, n, values);
         } else {
-            if (law->law == TS_TRUNCATED_NORMAL) squeeze(law, words + skip, n);
-            normal(program->table, words + skip, n, law->centre, law->step, values);
+            if (law->law == TS_TRUNCATED_NORMAL)
+                path->squeeze((uint32_t)law->first, (uint32_t)law->count, n, words + skip);
+            path->normal(program->table, words + skip, n, law->centre, law->step, values);
         }
-        cast(tensor->dtype, values, n, out);
+        cast(path, tensor->dtype, values, n, out);
         out += n * size;
         index += n;
         count -= n;
@@ -112,29 +124,29 @@ INLINE void run(words_form words_of, normal_form normal, const ts_program *progr
 /* A constant is cast once, and copied. */
 static void run_constant(uint64_t dtype, double value, uint64_t count, uint8_t *out) {
     size_t size = ts_dtype_size(dtype), bytes = (size_t)count * size, done = size;
-    cast(dtype, &value, 1, out);
+    cast(&portable, dtype, &value, 1, out);
     for (; done < bytes; done *= 2) memcpy(out + done, out, done < bytes - done ? done : bytes - done);
 }
 
 static void run_portable(const ts_program *program, const ts_region *law, uint64_t index,
                          uint64_t count, uint8_t *out) {
-    run(words_portable, normal_portable, program, law, index, count, out);
+    run(&portable, program, law, index, count, out);
 }
 
 #if defined(__x86_64__)
 AVX2 static void run_avx2(const ts_program *program, const ts_region *law, uint64_t index,
                           uint64_t count, uint8_t *out) {
-    run(words_avx2, normal_avx2, program, law, index, count, out);
+    run(&avx2, program, law, index, count, out);
 }
 #endif
 
 static const struct {
     run_form *run;
-    normal_form *normal;
-} forms[] = {
-    {run_portable, normal_portable},
+    const forms *forms;
+} paths[] = {
+    {run_portable, &portable},
 #if defined(__x86_64__)
-    {run_avx2, normal_avx2},
+    {run_avx2, &avx2},
 #endif
 };
 
@@ -198,7 +210,7 @@ void ts_fill(int path, const ts_program *program, uint64_t first, uint64_t count
         }
         if (count < length) length = count;
         if (region->law == TS_CONSTANT) run_constant(tensor->dtype, region->centre, length, to);
-        else forms[path].run(program, region, index, length, to);
+        else paths[path].run(program, region, index, length, to);
         first += length;
         count -= length;
         to += length * size;
@@ -214,7 +226,7 @@ void ts_variates(int path, const uint32_t *table, const uint32_t *words, size_t 
         size_t n = count - done < PIECE ? count - done : PIECE;
         memcpy(piece, words + done, n * sizeof *piece);
         memset(piece + n, 0, (PIECE - n) * sizeof *piece);
-        forms[path].normal(table, piece, n, 0.0, 1.0, values);
+        paths[path].forms->normal(table, piece, n, 0.0, 1.0, values);
         memcpy(out + done, values, n * sizeof *values);
         done += n;
     }

@@ -1,0 +1,1 @@
+"""Speed as ratios: everything beside its peer in one run. ``make bench`` runs it all."""
