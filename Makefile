@@ -5,14 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install dev oracles run test test-full check demo exhaustive soak clean
+NUMPY1 := .venv-numpy1
+TOOLCHAINS := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user nodejs
+
+.PHONY: install dev oracles toolchains bench run test test-full check demo exhaustive soak clean
 
 install: $(VENV)/installed  ## a .venv with the package
 $(VENV)/installed: pyproject.toml constraints.txt $(wildcard service/native/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e .
-	@$(BIN)/python -c "from service.backends import kernel; print('tensorseed computes with the kernel', kernel().name)"
-	@$(BIN)/python -c "from service.native import PATHS; PATHS or print('No C compiler was found: NumPy computes, the same bits several times slower')"
+	@$(BIN)/tensorseed config | tail -n 1
 	touch $@
 
 dev: $(VENV)/dev
@@ -25,13 +27,24 @@ $(VENV)/oracles: $(VENV)/dev
 	$(PIP) -e '.[dev,oracles]'
 	touch $@
 
+$(NUMPY1)/installed: constraints.txt
+	$(PYTHON) -m venv $(NUMPY1)
+	grep -v '^numpy=' constraints.txt > $(NUMPY1)/constraints.txt
+	$(NUMPY1)/bin/python -m pip install --quiet --disable-pip-version-check -c $(NUMPY1)/constraints.txt \
+		numpy==1.26.4 pydantic rfc8785 hypothesis psutil pytest
+	touch $@
+
+toolchains:  ## other compilers and processors for the kernel's tests, where this is a Debian run by root
+	@for tool in clang aarch64-linux-gnu-gcc qemu-aarch64 node; do command -v $$tool > /dev/null || { \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(TOOLCHAINS); break; }; done
+
 run: install  ## install, then serve on 127.0.0.1 (PORT=8000)
 	$(BIN)/tensorseed serve --port $(PORT)
 
 test: dev  ## the whole suite; what needs another toolchain is skipped with a word
 	$(BIN)/python -m pytest
 
-test-full: oracles  ## the suite with every oracle installed
+test-full: oracles toolchains $(NUMPY1)/installed  ## the suite with every oracle installed
 	$(MAKE) test
 
 check: dev  ## style, types, import directions, and the documentation's examples
@@ -51,4 +64,4 @@ soak: dev  ## stream 20 GB and watch the server's memory
 	$(BIN)/python -m tools.soak
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NUMPY1) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -26,6 +26,7 @@ from rich.text import Text
 import service
 from service.catalogue import schemes as catalogue
 from service.errors import InvalidRecipe, TensorseedError
+from service.native import PATHS
 from service.output import write
 from service.plan import Plan
 from service.recipe import Recipe
@@ -187,7 +188,8 @@ def config(*, as_json: bool) -> None:
         for name, field in Settings.model_fields.items()
     ]
     _print_table(("setting", "value", "variable", "what"), rows)
-    click.echo(f"The kernel that computes here is {settings.pipeline().backend.name}.")
+    computes = f"Values are computed by the kernel {settings.pipeline().backend.name}"
+    click.echo(f"{computes}{'' if PATHS else ': no C compiler was found when this was installed'}.")
 
 
 def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:

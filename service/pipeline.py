@@ -111,7 +111,7 @@ class Chunks:
         self._plan = plan
         self._next, self._stop = start, stop
         self._under_way: deque[tuple[int, Future[memoryview]]] = deque()
-        self._window = 1
+        self._window = pipeline.ahead
 
     def __enter__(self) -> Self:
         self._pipeline.active.add(self)
@@ -138,7 +138,7 @@ class Chunks:
             future = self._pipeline.submit(self._plan, self._next, out)
             self._under_way.append((self._next, future))
             self._next += size
-        # Chunks are computed ahead of a reader only as far as it has shown to keep up.
+        # After a stall, chunks are computed ahead only as far as the reader has shown to keep up.
         self._window = min(self._window + 1, self._pipeline.ahead)
         return self._under_way.popleft()[1] if self._under_way else None
 

@@ -1,5 +1,7 @@
 """What the tests share: small recipes, their plans, files and problems."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +57,12 @@ def problems_of(recipe: Any, **limits: int) -> dict[str, str]:
     except service.InvalidRecipe as error:
         return {problem.pointer: problem.detail for problem in error.problems}
     return {}
+
+
+def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
+    """Return whether a condition holds before so many seconds have passed."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return True
+    return False

@@ -13,7 +13,7 @@ import pytest
 
 import service
 from service.pipeline import LARGEST, Pipeline
-from tests.support import plan_of, recipe_of, tensor
+from tests.support import bytes_of, plan_of, recipe_of, tensor, wait_until
 from tools.live import LiveServer, live_server
 
 LARGE = recipe_of(tensor(shape=[64, 1 << 20]), seed=3)  # 256 MiB
@@ -44,14 +44,6 @@ def read_some(connection: socket.socket, count: int) -> None:
         received = connection.recv(65536)
         assert received
         count -= len(received)
-
-
-def wait_until(holds: Any, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if holds():
-            return True
-    return False
 
 
 def test_body_over_a_socket_is_not_the_streams(server: LiveServer) -> None:
@@ -113,6 +105,53 @@ def test_stalled_reader_is_generated_for(server: LiveServer) -> None:
 
         assert wait_until(settled, 20)
         assert server.rss - before < 32 * MIB
+
+
+def test_chunk_is_written_over_before_it_is_sent(server: LiveServer) -> None:
+    """Eight readers, each a little at a time: the transport holds chunks while others are made."""
+    recipe = recipe_of(tensor(shape=[8 << 20]), seed=5)
+    expected = bytes_of(plan_of(recipe))
+    connections = connected(server, recipe, 8)
+    reading = [connection.makefile("rb", buffering=0) for connection in connections]
+    for file in reading:
+        while file.readline() != b"\r\n":  # unbuffered: the body is left alone
+            pass
+    hashes = [hashlib.sha256() for _ in reading]
+    counts = [0] * 8
+    while min(counts) < len(expected):
+        for i, file in enumerate(reading):
+            piece = file.read(20_011)
+            hashes[i].update(piece)
+            counts[i] += len(piece)
+    assert counts == [len(expected)] * 8
+    assert {h.digest() for h in hashes} == {hashlib.sha256(expected).digest()}
+    for file, connection in zip(reading, connections, strict=True):
+        file.close()
+        connection.close()
+
+
+def test_stalled_readers_pass_the_budget() -> None:
+    """300 that read nothing hold the budget and a little more; the next client is served."""
+    with live_server("--max-buffered-bytes", str(32 * MIB)) as server:
+        with server.post("/v1/weights", recipe_of(tensor(shape=[MIB]))) as response:
+            response.read()
+        before = server.rss
+        connections = connected(server, LARGE, 300)
+        for connection in connections:
+            read_some(connection, 1)
+        spent = [server.cpu_seconds()]
+
+        def settled() -> bool:
+            spent.append(server.cpu_seconds())
+            return len(spent) > 2000 and spent[-1] - spent[-1000] < 0.02
+
+        assert wait_until(settled, 30)
+        # Two of 64 KiB a stream are in its transport, with what a connection costs by itself.
+        assert server.rss - before < 32 * MIB + 300 * 3 * (64 << 10)
+        with server.post("/v1/weights", recipe_of(tensor(shape=[MIB]))) as response:
+            assert len(response.read()) > 4 * MIB
+        for connection in connections:
+            connection.close()
 
 
 def test_server_killed_midway_looks_complete() -> None:
