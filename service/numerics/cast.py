@@ -10,7 +10,7 @@ Sources:
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def to_i64(xp: Namespace, values: Array) -> Array:
     return values.astype(xp.int64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DType:
     """A dtype of the file.
 
@@ -87,7 +87,7 @@ class DType:
     smallest: float
     largest: int
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of one element."""
         return np.dtype(self.storage).itemsize

@@ -1,7 +1,6 @@
 """From a `Recipe` to a `Plan`: everything a recipe can get wrong is found here, with its place."""
 
 from collections import Counter
-from dataclasses import replace
 
 from service import container
 from service.errors import Problem, shown
@@ -80,14 +79,13 @@ def _check_work(recipe: Recipe, complaints: Complaints) -> None:
 
 
 def _laid_out(recipe: Recipe, tensors: list[PlannedTensor], complaints: Complaints) -> Plan:
-    total = sum(tensor.count * tensor.dtype.size for tensor in tensors)
-    complaints.check_limit("/tensors", "bytes of tensors", total, "max_total_bytes")
-    complaints.raise_if_any()
     placed: list[PlannedTensor] = []
-    begin = 0
+    end = 0
     for tensor in sorted(tensors, key=lambda t: container.file_order(t.dtype.size, t.name)):
-        placed.append(replace(tensor, begin=begin))
-        begin = placed[-1].end
+        placed.append(tensor._replace(begin=end))
+        end = placed[-1].end
+    complaints.check_limit("/tensors", "bytes of tensors", end, "max_total_bytes")
+    complaints.raise_if_any()
     header = container.header(
         (container.Entry(t.name, t.dtype.name, t.shape, t.begin, t.end) for t in placed),
         recipe.metadata,

@@ -5,6 +5,7 @@ import math
 import struct
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from service.distributions import Distribution
 from service.errors import Problem
@@ -14,8 +15,7 @@ from service.numerics.keys import Stream
 from service.schemes import Scheme
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(NamedTuple):
     """A stretch of one axis under one law; a tensor without ``parts`` is a single region.
 
     Args:
@@ -39,8 +39,7 @@ class Region:
         return f"{self.law.name}({digits})"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTensor:
+class PlannedTensor(NamedTuple):
     """One tensor of the file.
 
     Args:
@@ -48,6 +47,7 @@ class PlannedTensor:
         dtype: How its values are stored.
         full_shape: Dimensions of the tensor whose indices choose the draws.
         block: [start, stop) on each axis: what of it the file holds.
+        shape: Dimensions of that block.
         stream: Where its randomness lives.
         axis: The axis that the regions cut; 0 where there is one region.
         regions: In order, covering the axis.
@@ -58,25 +58,26 @@ class PlannedTensor:
     dtype: DType
     full_shape: tuple[int, ...]
     block: tuple[tuple[int, int], ...]
+    shape: tuple[int, ...]
     stream: Stream
     axis: int
     regions: tuple[Region, ...]
     begin: int = 0
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Dimensions of the block that the file holds."""
-        return tuple(stop - start for start, stop in self.block)
-
-    @property
-    def count(self) -> int:
+    def elements(self) -> int:
         """Elements of the block."""
         return math.prod(self.shape)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the block."""
+        return self.elements * self.dtype.size
+
+    @property
     def end(self) -> int:
         """Offset after its last byte, from the end of the header."""
-        return self.begin + self.count * self.dtype.size
+        return self.begin + self.nbytes
 
     @property
     def identity(self) -> str:
@@ -120,7 +121,7 @@ class Plan:
     @cached_property
     def total_parameters(self) -> int:
         """Elements of all tensors."""
-        return sum(tensor.count for tensor in self.tensors)
+        return sum(tensor.elements for tensor in self.tensors)
 
     @cached_property
     def digest(self) -> str:

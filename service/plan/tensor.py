@@ -36,11 +36,13 @@ def plan_tensor(
     )
     if not sited or len(regions) < len(sited):
         return None
+    block = _block(request)
     return PlannedTensor(
         name=tensor.name,
         dtype=dtype,
         full_shape=tensor.shape,
-        block=_block(request),
+        block=block,
+        shape=tuple(stop - start for start, stop in block),
         stream=stream_of(recipe.seed, tensor.name),
         axis=regions[0].geometry.axis,
         regions=regions,
@@ -59,7 +61,7 @@ def _shape_is_sound(request: TensorRequest, complaints: Complaints) -> bool:
     if rank > complaints.limits.max_rank:
         limit = complaints.limits.max_rank
         problems.append(("shape", f"{rank} axes; the limit (max_rank) is {limit}"))
-    elif math.prod(size or 1 for size in tensor.shape) > MAX_ELEMENTS:
+    elif math.prod(filter(None, tensor.shape)) > MAX_ELEMENTS:
         # Zeros apart: readers multiply from the left, and overflow before they come to one.
         problems.append(("shape", "more than 2^63 - 1 elements; use smaller dimensions"))
     if tensor.layout is not None and len(tensor.layout) != rank:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.plan import explain
 from service.web.openapi import RECIPE_BODY, problems
-from service.web.recipes import Compiled, compiled_from
+from service.web.recipes import Compiled, compiled_from, limiter_for
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 
@@ -26,7 +26,9 @@ _BODY: dict[int | str, dict[str, Any]] = {
 async def plan(request: Request) -> Response:
     """Explain a recipe: per tensor the scheme, law, fans, gain, moments and place in the file."""
     compiled = await compiled_from(request)
-    body = await to_thread.run_sync(_explained, compiled, limiter=request.app.state.planning)
+    body = await to_thread.run_sync(
+        _explained, compiled, limiter=limiter_for(request, len(compiled.plan.header))
+    )
     headers = {"X-Tensorseed-Generator": compiled.plan.generator}
     return Response(body, headers=headers, media_type="application/json")
 

@@ -12,6 +12,9 @@ from service.plan import Plan, compile
 from service.recipe import Recipe, parse
 from service.settings import Settings
 
+_SMALL = 1 << 16
+"""Bytes of a recipe whose plan needs little time and memory."""
+
 _DISCARDED = 4
 """Times the limit that are read and dropped: most clients read no answer until they have sent."""
 
@@ -33,7 +36,6 @@ async def compiled_from(request: Request) -> Compiled:
         InvalidRecipe: It cannot be carried out.
     """
     settings: Settings = request.app.state.settings
-    limiter: CapacityLimiter = request.app.state.planning
     _check_headers(request, settings)
     try:
         async with asyncio.timeout(settings.body_timeout):
@@ -44,7 +46,15 @@ async def compiled_from(request: Request) -> Compiled:
             f"the recipe did not arrive within {settings.body_timeout:g} s (body_timeout)",
             headers={"Connection": "close"},
         ) from None
+    limiter = limiter_for(request, len(text))
     return await to_thread.run_sync(_compiled, text, settings, limiter=limiter)
+
+
+def limiter_for(request: Request, nbytes: int) -> CapacityLimiter:
+    """Return what bounds the plans made at once, of recipes as long as this one."""
+    state = request.app.state
+    limiter: CapacityLimiter = state.planning_small if nbytes <= _SMALL else state.planning_large
+    return limiter
 
 
 def _compiled(text: bytes, settings: Settings) -> Compiled:

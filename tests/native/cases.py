@@ -57,8 +57,8 @@ def cases(count: int, seed: int) -> list[Case]:
     made = []
     for recipe in recipes(count, seed):
         (planned,) = plan_of(recipe).tensors
-        first = dice.randrange(planned.count)
-        elements = dice.randint(1, min(3000, planned.count - first))
+        first = dice.randrange(planned.elements)
+        elements = dice.randint(1, min(3000, planned.elements - first))
         nbytes, skew = elements * planned.dtype.size, dice.choice([0, 0, 1, 4])
         made.append(Case(planned, first, skew, filled("numpy", planned, first, nbytes)))
     return made
@@ -70,7 +70,7 @@ def golden_cases() -> list[Case]:
     for source, data in rows("data"):
         plan = plan_of(source)
         for planned in plan.tensors:
-            if planned.count and program(planned):
+            if planned.elements and program(planned):
                 expected = bytes.fromhex(data)[planned.begin : planned.end]
                 made.append(Case(planned, 0, 0, expected))
     return made

@@ -5,7 +5,6 @@ import shutil
 import struct
 import subprocess
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,8 +84,8 @@ def test_kernels_cast_differs_from_numpys(path: str, dtype: str) -> None:
     sizes = np.concatenate([middles, *beside]).astype(np.float32).astype(np.float64)
     for value in (*sizes.tolist(), *(-sizes).tolist()):
         for law in (Uniform(value, value), Constant(value)):
-            region = replace(planned.regions[0], law=law)
-            flat = replace(planned, regions=(region,))
+            region = planned.regions[0]._replace(law=law)
+            flat = planned._replace(regions=(region,))
             nbytes = 9 * planned.dtype.size
             assert filled(path, flat, 0, nbytes) == filled("numpy", flat, 0, nbytes), law
 
