@@ -40,8 +40,8 @@ class Settings(Limits, BaseSettings):
     )
     kernel: str = Field(
         "auto",
-        pattern="^(auto|numpy|portable|avx2)$",
-        description="what computes: auto (the fastest here), numpy, portable or avx2",
+        pattern="^(auto|numpy|portable|avx2|avx512)$",
+        description="what computes: auto (the fastest here), numpy, portable, avx2 or avx512",
     )
     max_buffered_bytes: int = Field(
         2**28, ge=2**20, description="bytes of chunks over all streams, in each process"

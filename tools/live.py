@@ -52,18 +52,23 @@ class LiveServer:
 
 
 @contextmanager
-def live_server(*flags: str) -> Iterator[LiveServer]:
+def live_server(
+    *flags: str, module: tuple[str, ...] = ("service", "serve"), **environment: str
+) -> Iterator[LiveServer]:
     """Serve on a free port until the block ends.
 
     Args:
-        flags: For ``tensorseed serve``. The environment's settings are left out.
+        flags: For ``tensorseed serve``.
+        module: What serves, and its first arguments.
+        environment: Variables; the settings of this process's own are left out.
     """
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TENSORSEED_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "service", "serve", "--port", "0", *flags],
+        [sys.executable, "-m", *module, "--port", "0", *flags],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        env={k: v for k, v in os.environ.items() if not k.startswith("TENSORSEED_")},
+        env=inherited | environment,
     )
     assert process.stderr is not None
     try:

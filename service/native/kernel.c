@@ -15,7 +15,7 @@
 
 enum {
     PIECE = 512, /* elements: 16 KiB of table, 2 of words and 4 of values share 32 KiB of L1 */
-    GROUP = 32,  /* words that the widest form draws at once */
+    GROUP = 64,  /* words that the widest form draws at once */
 };
 
 /* Elements whose counters share their second word, the upper half of the block's number: a form may
@@ -24,7 +24,7 @@ static const uint64_t EDGE = (uint64_t)1 << 34;
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* What a path does in its own way. Counts are rounded up to whole groups of words, and to 8 else. */
+/* What a path does in its own way. Counts are rounded up to whole groups of words, and to 16 else. */
 typedef struct {
     /* Draw the words of the elements 4 * block and on. */
     void (*words)(ts_stream stream, uint64_t block, size_t count, uint32_t *words);
@@ -67,7 +67,9 @@ static const forms portable = {words_portable, squeeze_portable, normal_portable
 
 #if defined(__x86_64__)
 #include "avx2.h"
+#include "avx512.h"
 static const forms avx2 = {words_avx2, squeeze_avx2, normal_avx2, f16_avx2};
+static const forms avx512 = {words_avx512, squeeze_avx512, normal_avx512, f16_avx512};
 #endif
 
 INLINE void uniform(const ts_region *law, const uint32_t *words, size_t count, double *values) {
@@ -138,6 +140,11 @@ AVX2 static void run_avx2(const ts_program *program, const ts_region *law, uint6
                           uint64_t count, uint8_t *out) {
     run(&avx2, program, law, index, count, out);
 }
+
+AVX512 static void run_avx512(const ts_program *program, const ts_region *law, uint64_t index,
+                              uint64_t count, uint8_t *out) {
+    run(&avx512, program, law, index, count, out);
+}
 #endif
 
 static const struct {
@@ -147,17 +154,23 @@ static const struct {
     {run_portable, &portable},
 #if defined(__x86_64__)
     {run_avx2, &avx2},
+    {run_avx512, &avx512},
 #endif
 };
 
 const char *const *ts_paths(void) {
-    static const char *const all[] = {"portable", "avx2", NULL}, *const portable[] = {"portable", NULL};
+    static const char *names[] = {"portable", NULL, NULL, NULL};
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2")) return all;
+    if (__builtin_cpu_supports("avx2")) {
+        names[1] = "avx2";
+        if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512bw") &&
+            __builtin_cpu_supports("avx512ifma"))
+            names[2] = "avx512";
+    }
 #endif
-    (void)all;
-    return portable;
+    return names;
 }
 
 size_t ts_dtype_size(uint64_t dtype) {

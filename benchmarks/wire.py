@@ -1,0 +1,202 @@
+"""From a POST to the client over a real socket: bytes a second, first byte, requests a second."""
+
+import json
+import multiprocessing
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.kernel import INITS
+from benchmarks.measure import Row, in_turn, seconds, speedup
+from tools.live import LiveServer, live_server
+
+ROOT = Path(__file__).parents[1]
+PEERS = ("benchmarks.app",)
+GIB = 1 << 30
+SMALL = json.dumps(
+    {
+        "seed": 1,
+        "init": "kaiming_normal",
+        "tensors": [{"name": f"layers.{i}.dense.weight", "shape": [16, 8]} for i in range(18)],
+    }
+).encode()
+"""A recipe of 1 KB."""
+
+
+def rows() -> Iterator[Row]:
+    """Yield the rows of this page of the table."""
+    with live_server(module=PEERS) as server:
+        for law, goal in (("normal", 0.40), ("uniform", 0.55)):
+            yield _share(server, law, goal)
+        yield _first_byte(server)
+        yield _requests(server)
+    yield _gpt2()
+    yield _start()
+
+
+def recipe(init: Any, nbytes: int) -> bytes:
+    """Return the recipe of one F32 tensor of so many bytes, a multiple of 4,096."""
+    one = {"name": "w", "shape": [1024, nbytes // 4096], "init": init}
+    return json.dumps({"seed": 1, "tensors": [one]}).encode()
+
+
+def fetch(url: str, body: bytes | None = None, to: str | Path = "/dev/null") -> float:
+    """Return the seconds that curl takes over one request."""
+    post = ["-H", "Content-Type: application/json", "--data-binary", "@-"] if body else []
+    command = ["curl", "--fail", "--silent", "--show-error", "-o", str(to), *post, url]
+    return seconds(lambda: subprocess.run(command, input=body, check=True))
+
+
+def _share(server: LiveServer, law: str, goal: float) -> Row:
+    body, nbytes = recipe(INITS[law], 4 * GIB), 4 * GIB
+    ours, constant = in_turn(
+        lambda: fetch(f"{server.url}/v1/weights", body),
+        lambda: fetch(f"{server.url}/constant/{nbytes}"),
+        rounds=5,
+    )
+    share = speedup(ours, constant)
+    return Row(
+        f"{law}, POST to client, 4 GiB", _gigabytes(ours, nbytes),
+        f"a constant buffer, the same server {_gigabytes(constant, nbytes)}",
+        f"{share:.2f}", f">= {goal:.2f}", share >= goal,
+    )  # fmt: skip
+
+
+def _gigabytes(times: list[float], nbytes: int) -> str:
+    return f"{nbytes / statistics.median(times) / 1e9:.2f} GB/s"
+
+
+def message(path: str, body: bytes) -> bytes:
+    """Return a request as it goes over the wire."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Connection:
+    """One kept-alive connection of a client that costs next to nothing itself.
+
+    Args:
+        port: Of the server on 127.0.0.1.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def request(self, sent: bytes) -> float:
+        """Send a request, read its answer, return the seconds to the first byte."""
+        start = time.perf_counter()
+        self._socket.sendall(sent)
+        received = self._socket.recv(1 << 16)
+        first = time.perf_counter() - start
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            received += self._socket.recv(1 << 16)
+        head = received[:end].lower()
+        assert head.startswith(b"http/1.1 200"), head
+        length = int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
+        left = length - (len(received) - end - 4)
+        while left:
+            left -= len(self._socket.recv(1 << 16))
+        return first
+
+
+def _first_byte(server: LiveServer) -> Row:
+    connection, sent = Connection(server.port), message("/v1/weights", SMALL)
+    times = sorted(connection.request(sent) for _ in range(1000))[:]
+    p50, p99 = times[500] * 1e3, times[990] * 1e3
+    return Row(
+        "first byte of a 1 KB recipe", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms", "", f"{p50:.1f} ms",
+        "p50 <= 5 ms", p50 <= 5,
+    )  # fmt: skip
+
+
+def _load(port: int, sent: bytes, count: int) -> None:
+    def work(_: int) -> None:
+        connection = Connection(port)
+        for _ in range(count // 8):
+            connection.request(sent)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+
+
+def _requests(server: LiveServer) -> Row:
+    count = 2000
+
+    def load(path: str) -> float:
+        # Its own process: a client on this one's lock would be measured with the server.
+        process = multiprocessing.get_context("spawn").Process(
+            target=_load, args=(server.port, message(path, SMALL), count)
+        )
+        return seconds(lambda: (process.start(), process.join()))
+
+    ours, echo = in_turn(lambda: load("/v1/weights"), lambda: load("/echo/"), rounds=5)
+    share = speedup(ours, echo)
+    return Row(
+        "1 KB recipes, 8 connections", f"{count / statistics.median(ours):.0f}/s",
+        f"a bare FastAPI echo {count / statistics.median(echo):.0f}/s",
+        f"{share:.2f}", ">= 0.50", share >= 0.5,
+    )  # fmt: skip
+
+
+_TORCH = """
+import json, sys, time
+import torch
+from safetensors.torch import save_file
+
+shapes = json.loads(sys.argv[1])
+for _ in range(6):
+    start = time.perf_counter()
+    tensors = {name: torch.empty(shape) for name, shape in shapes.items()}
+    for name, tensor in tensors.items():
+        if name.endswith(".bias"):
+            torch.nn.init.zeros_(tensor)
+        elif ".ln_" in name:
+            torch.nn.init.ones_(tensor)
+        else:
+            torch.nn.init.normal_(tensor, 0, 0.02)
+    save_file(tensors, sys.argv[2])
+    print(time.perf_counter() - start)
+"""
+
+
+def _gpt2() -> Row:
+    """Both write the same 148 tensors to memory, not to a disk."""
+    what, goal = "GPT-2 124M, POST to file", "<= 0.5 of its time, server <= 120 MB"
+    text = (ROOT / "examples/recipes/gpt2-small.json").read_bytes()
+    shapes = {tensor["name"]: tensor["shape"] for tensor in json.loads(text)["tensors"]}
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, live_server() as server:
+        file = Path(folder) / "gpt2.safetensors"
+        ours = [fetch(f"{server.url}/v1/weights", text, file) for _ in range(6)][1:]
+        rss = server.rss / 1e6
+        command = [sys.executable, "-c", _TORCH, json.dumps(shapes), str(file)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        again = [fetch(f"{server.url}/v1/weights", text, file) for _ in range(5)]
+    mine = f"{statistics.median(ours + again):.2f} s, server {rss:.0f} MB"
+    if said.returncode:
+        return Row(what, mine, "torch: skipped, it is not installed", "", goal)
+    theirs = [float(line) for line in said.stdout.split()][1:]
+    ratio = statistics.median(ours + again) / statistics.median(theirs)
+    return Row(
+        what, mine, f"torch init + safetensors save {statistics.median(theirs):.2f} s",
+        f"{ratio:.2f}", goal, ratio <= 0.5 and rss <= 120,
+    )  # fmt: skip
+
+
+def _start() -> Row:
+    def start() -> float:
+        began = time.perf_counter()
+        with live_server() as server:
+            Connection(server.port)
+            return time.perf_counter() - began
+
+    (times,) = in_turn(start, rounds=5)
+    median = statistics.median(times)
+    return Row("start to ready", f"{median:.2f} s", "", f"{median:.2f} s", "<= 1 s", median <= 1)
