@@ -60,6 +60,13 @@ demo: install  ## serve, fetch GPT-2's weights, compare every std with the plan
 exhaustive: dev  ## the normal quantile over all 2^32 words
 	$(BIN)/python -m tools.exhaustive
 
+$(VENV)/bench: $(VENV)/oracles
+	$(PIP) -e '.[dev,oracles,bench]'
+	touch $@
+
+bench: $(VENV)/bench  ## every figure of the README beside its peer, in one run of some minutes
+	$(BIN)/python -m benchmarks
+
 soak: dev  ## stream 20 GB and watch the server's memory
 	$(BIN)/python -m tools.soak
 

@@ -9,9 +9,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks.kernel import INITS
 from benchmarks.measure import Row, in_turn, seconds, speedup
@@ -22,12 +22,19 @@ PEERS = ("benchmarks.app",)
 GIB = 1 << 30
 SMALL = json.dumps(
     {
-        "seed": 1,
-        "init": "kaiming_normal",
-        "tensors": [{"name": f"layers.{i}.dense.weight", "shape": [16, 8]} for i in range(18)],
+        "seed": 42,
+        "tensors": [
+            {
+                "name": f"encoder.layers.{layer}.self_attn.{matrix}_proj.weight",
+                "shape": [16, 16],
+                "init": "xavier_uniform",
+            }
+            for layer in (0, 1)
+            for matrix in ("q", "k", "v", "in", "out")
+        ],
     }
 ).encode()
-"""A recipe of 1 KB."""
+"""A recipe of 1 KB: ten tensors."""
 
 
 def rows() -> Iterator[Row]:
@@ -37,6 +44,7 @@ def rows() -> Iterator[Row]:
             yield _share(server, law, goal)
         yield _first_byte(server)
         yield _requests(server)
+        yield _long(server)
     yield _gpt2()
     yield _start()
 
@@ -90,12 +98,23 @@ class Connection:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def request(self, sent: bytes) -> float:
-        """Send a request, read its answer, return the seconds to the first byte."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def first_byte(self, sent: bytes) -> float:
+        """Send a request, return the seconds to the first byte of its answer."""
         start = time.perf_counter()
         self._socket.sendall(sent)
-        received = self._socket.recv(1 << 16)
-        first = time.perf_counter() - start
+        self._received = self._socket.recv(1 << 16)
+        return time.perf_counter() - start
+
+    def request(self, sent: bytes) -> float:
+        """Send a request, read its answer, return the seconds to the first byte."""
+        first = self.first_byte(sent)
+        received = self._received
         while (end := received.find(b"\r\n\r\n")) < 0:
             received += self._socket.recv(1 << 16)
         head = received[:end].lower()
@@ -108,8 +127,9 @@ class Connection:
 
 
 def _first_byte(server: LiveServer) -> Row:
-    connection, sent = Connection(server.port), message("/v1/weights", SMALL)
-    times = sorted(connection.request(sent) for _ in range(1000))[:]
+    sent = message("/v1/weights", SMALL)
+    with Connection(server.port) as connection:
+        times = sorted(connection.request(sent) for _ in range(1000))
     p50, p99 = times[500] * 1e3, times[990] * 1e3
     return Row(
         "first byte of a 1 KB recipe", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms", "", f"{p50:.1f} ms",
@@ -119,9 +139,9 @@ def _first_byte(server: LiveServer) -> Row:
 
 def _load(port: int, sent: bytes, count: int) -> None:
     def work(_: int) -> None:
-        connection = Connection(port)
-        for _ in range(count // 8):
-            connection.request(sent)
+        with Connection(port) as connection:
+            for _ in range(count // 8):
+                connection.request(sent)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
@@ -135,7 +155,10 @@ def _requests(server: LiveServer) -> Row:
         process = multiprocessing.get_context("spawn").Process(
             target=_load, args=(server.port, message(path, SMALL), count)
         )
-        return seconds(lambda: (process.start(), process.join()))
+        start = time.perf_counter()
+        process.start()
+        process.join()
+        return time.perf_counter() - start
 
     ours, echo = in_turn(lambda: load("/v1/weights"), lambda: load("/echo/"), rounds=5)
     share = speedup(ours, echo)
@@ -190,11 +213,30 @@ def _gpt2() -> Row:
     )  # fmt: skip
 
 
+def _long(server: LiveServer) -> Row:
+    """A body of 100 GB, with the server's memory looked at all along."""
+    nbytes = 100 * 10**9 // 4096 * 4096
+    sizes = [server.rss]
+    with ThreadPoolExecutor(1) as pool:
+        body = pool.submit(fetch, f"{server.url}/v1/weights", recipe(INITS["uniform"], nbytes))
+        while not body.done():
+            wait([body], timeout=0.1)
+            sizes.append(server.rss)
+    early, late = (
+        max(part) / 1e6 for part in (sizes[: len(sizes) // 10], sizes[len(sizes) // 2 :])
+    )
+    return Row(
+        "server's memory over a 100 GB body",
+        f"{max(sizes) / 1e6:.0f} MB at most, at {nbytes / body.result() / 1e9:.2f} GB/s",
+        f"in its first tenth {early:.0f} MB", f"{late - early:+.1f} MB", "flat, <= 150 MB",
+        late - early < 5 and max(sizes) <= 150e6,
+    )  # fmt: skip
+
+
 def _start() -> Row:
     def start() -> float:
         began = time.perf_counter()
-        with live_server() as server:
-            Connection(server.port)
+        with live_server() as server, Connection(server.port):
             return time.perf_counter() - began
 
     (times,) = in_turn(start, rounds=5)

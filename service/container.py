@@ -16,6 +16,9 @@ RESERVED_METADATA = "tensorseed."
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class Entry(NamedTuple):
     """One tensor as the header lists it.
 
@@ -68,12 +71,15 @@ def header(entries: Iterable[Entry], metadata: Mapping[str, str]) -> bytes:
         entries: Tensors in file order.
         metadata: Strings for ``__metadata__``, left out when empty.
     """
-    document: dict[str, object] = {}
+    members: list[str] = []
     if metadata:
-        keys = sorted(metadata, key=str.encode)
-        document["__metadata__"] = {key: metadata[key] for key in keys}
-    for name, dtype, shape, begin, end in entries:
-        document[name] = {"dtype": dtype, "shape": shape, "data_offsets": (begin, end)}
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        ordered = {key: metadata[key] for key in sorted(metadata, key=str.encode)}
+        members.append(f'"__metadata__":{_json(ordered)}')
+    members.extend(
+        f'{_json(name)}:{{"dtype":"{dtype}","shape":[{",".join(map(str, shape))}],'
+        f'"data_offsets":[{begin},{end}]}}'
+        for name, dtype, shape, begin, end in entries
+    )
+    text = f"{{{','.join(members)}}}".encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text

@@ -16,7 +16,7 @@ from service.buffers import SMALLEST, Buffers
 from service.plan import Plan
 from service.stream import fill, reach
 
-LARGEST = 1 << 20
+LARGEST = 1 << 21
 """Most bytes a chunk: larger ones are no faster, and a stop waits for one."""
 
 _HELD = 8
@@ -55,6 +55,12 @@ class Pipeline:
             ValueError: The span does not lie in the file.
         """
         return Chunks(self, plan, span or (0, plan.nbytes))
+
+    def head(self, plan: Plan) -> memoryview:
+        """Return the file's first bytes, computed by the calling thread."""
+        out = np.empty(min(SMALLEST, plan.nbytes, reach(plan, 0)), dtype=np.uint8)
+        fill(plan, 0, out, self.backend)
+        return out.data
 
     def fill(self, plan: Plan, offset: int, out: NDArray[np.uint8]) -> None:
         """Write the file's bytes from ``offset`` on into ``out``, all threads at once."""

@@ -1,6 +1,6 @@
 """The backend in C: the same elements as NumPy's, several times as fast, outside Python's lock."""
 
-import struct
+from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from service.plan import PlannedTensor
 
 # As service/native/kernel.h has them: ts_tensor, ts_axis, ts_region.
 _DTYPES = {"F64": 0, "F32": 1, "F16": 2, "BF16": 3, "F8_E4M3": 4, "F8_E5M2": 5, "I64": 6}
-_TENSOR, _AXIS, _REGION = "9Q", "3Q", "4Q4d"
+_TENSOR, _AXIS, _REGION = Struct("=9Q"), Struct("=3Q"), Struct("=4Q4d")
 _CONSTANT, _UNIFORM, _NORMAL, _TRUNCATED_NORMAL = range(4)
 
 _Law = tuple[int, int, int, float, float, float, float]
@@ -50,28 +50,33 @@ class NativeBackend:
 
 def program(tensor: PlannedTensor) -> bytes | None:
     """Return a tensor as the kernel reads it; None where it has no such law."""
-    laws = [_law(region.law) for region in tensor.regions]
-    if None in laws:
-        return None
-    cut = coordinate_on(tensor.full_shape, tensor.axis) if len(laws) > 1 else (1, 1)
-    stops = [region.stop for region in tensor.regions] if len(laws) > 1 else [1]
-    axes = zip(tensor.full_shape, tensor.block, strict=True)
-    return struct.pack(
-        "=" + _TENSOR + _AXIS * len(tensor.full_shape) + _REGION * len(laws),
-        *(_DTYPES[tensor.dtype.name], len(tensor.full_shape), *cut, len(laws), *tensor.stream),
-        *(number for size, block in axes for number in (size, *block)),
-        *(number for stop, law in zip(stops, laws, strict=True) for number in (stop, *(law or ()))),
-    )
+    full, regions = tensor.full_shape, tensor.regions
+    single = len(regions) == 1  # as the kernel has it: all of an axis that has one coordinate
+    cut = (1, 1) if single else coordinate_on(full, tensor.axis)
+    parts = [
+        _TENSOR.pack(_DTYPES[tensor.dtype.name], len(full), *cut, len(regions), *tensor.stream)
+    ]
+    for size, (start, stop) in zip(full, tensor.block, strict=True):
+        parts.append(_AXIS.pack(size, start, stop))
+    for region in regions:
+        law = _law(region.law)
+        if law is None:
+            return None
+        parts.append(_REGION.pack(1 if single else region.stop, *law))
+    return b"".join(parts)
 
 
 def _law(law: Distribution) -> _Law | None:
     match law:
-        case Constant():
-            return _CONSTANT, 0, 0, law.value, 0.0, 0.0, 0.0
+        case Normal():
+            return _NORMAL, 0, 0, law.mean, law.std * UNIT, 0.0, 0.0
         case Uniform():
             return _UNIFORM, 0, 0, law.centre, law.step, law.low, law.high
-        case TruncatedNormal() if (words := law.last - law.first + 1) < 2**32:
+        case Constant():
+            return _CONSTANT, 0, 0, law.value, 0.0, 0.0, 0.0
+        case TruncatedNormal():
+            words = law.last - law.first + 1
+            if words == 2**32:  # cut nowhere
+                return _NORMAL, 0, 0, law.mean, law.std * UNIT, 0.0, 0.0
             return _TRUNCATED_NORMAL, law.first, words, law.mean, law.std * UNIT, 0.0, 0.0
-        case Normal() | TruncatedNormal():  # cut nowhere, the words stay what they are
-            return _NORMAL, 0, 0, law.mean, law.std * UNIT, 0.0, 0.0
     return None

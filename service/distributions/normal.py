@@ -5,7 +5,7 @@ Source: docs/generator-v1.md, "Normal".
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from service.errors import LawOverflow
 from service.numerics.array import Array, Namespace
@@ -23,11 +23,11 @@ def require_finite(mean: float, std: float) -> None:
         raise LawOverflow("|mean| + 6.34 std must be finite in float64")
 
 
-def scaled(variates: Array, mean: float, std: float) -> Array:
+def scaled(variates: Any, mean: float, std: float) -> Any:
     """Return mean + z * (std * 2^-28), multiplied and added with one rounding each.
 
     Args:
-        variates: float64 or int64 variates z in units of 2^-28, any shape.
+        variates: Variates z in units of 2^-28: an array of float64 or int64, or one number.
         mean: Added last.
         std: Standard deviation.
     """

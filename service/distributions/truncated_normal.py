@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-import numpy as np
-
 from service.distributions.normal import require_finite, scaled, variates
 from service.errors import EmptyTruncation
 from service.numerics.array import Array
 from service.numerics.draws import Draws
 from service.numerics.exact import truncated_std
-from service.numerics.quantile import UNIT, first_word
+from service.numerics.quantile import UNIT, first_word, variate
 
 _FEWEST_WORDS = 2**16
 
@@ -36,12 +34,6 @@ def _bracket_of_values(mean: float, std: float, low: float, high: float) -> tupl
         first_word(lambda z: scaled(z, mean, std) >= low),
         first_word(lambda z: scaled(z, mean, std) > high) - 1,
     )
-
-
-@lru_cache(maxsize=65_536)
-def _variates_at(first: int, last: int) -> tuple[float, float]:
-    low, high = variates(np, np.array([first, last], dtype=np.uint64)).tolist()
-    return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +95,7 @@ class TruncatedNormal:
     @property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation after the cut."""
-        low, high = (z * UNIT for z in _variates_at(self.first, self.last))
+        low, high = (variate(word) * UNIT for word in (self.first, self.last))
         mass = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
         at_low, at_high = (math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (low, high))
         shift = (at_low - at_high) / mass
@@ -113,9 +105,8 @@ class TruncatedNormal:
     @property
     def extremes(self) -> tuple[float, float]:
         """Values of the words ``first`` and ``last``."""
-        low, high = _variates_at(self.first, self.last)
         step = self.std * UNIT
-        return self.mean + low * step, self.mean + high * step
+        return self.mean + variate(self.first) * step, self.mean + variate(self.last) * step
 
     def sample(self, draws: Draws) -> Array:
         """Return float64 values, shape (draws.count,)."""

@@ -69,7 +69,7 @@ def to_i64(xp: Namespace, values: Array) -> Array:
     return values.astype(xp.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object a dtype: comparing and hashing it costs nothing
 class DType:
     """A dtype of the file.
 

@@ -11,7 +11,7 @@ Sources:
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from service.errors import DegenerateFan, MissingFan, shown
 
@@ -48,8 +48,7 @@ class Fans:
                 return math.sqrt(fan_in * fan_out)
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(NamedTuple):
     """What an initialization sees of a tensor: the block that it fills and what the axes mean.
 
     Args:

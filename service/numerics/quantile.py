@@ -8,6 +8,7 @@ Source: docs/generator-v1.md, "Normal".
 """
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
@@ -47,6 +48,12 @@ def _columns(xp: Any) -> list[Array]:
     """The table as four uint64 arrays of 1,024, octaves from the widest leading zero down."""
     rows = np.frombuffer(table_bytes(), dtype="<u4").reshape(32, 32, 4)[::-1].reshape(1024, 4)
     return [xp.asarray(rows[:, k].astype(np.uint64)) for k in range(4)]
+
+
+@lru_cache(maxsize=1)
+def _rows() -> list[list[int]]:
+    """The table as 1,024 rows of four numbers, as it is stored."""
+    return np.frombuffer(table_bytes(), dtype="<u4").reshape(1024, 4).tolist()
 
 
 def quantile(xp: Namespace, words: Array) -> Array:
@@ -90,20 +97,26 @@ def quantile(xp: Namespace, words: Array) -> Array:
     return signed
 
 
-def first_word(reaches: Callable[[Array], Array]) -> int:
+def variate(word: int) -> int:
+    """Return what `quantile` does for one word, a hundred times as fast as an array of one.
+
+    >>> variate(0xFFFFFFFF) == REACH
+    True
+    """
+    upper = word >> 31
+    bits = 2 * (word ^ U32 if upper else word) + 1
+    zeros = 32 - bits.bit_length()
+    fraction = (bits << (zeros + 1)) & U32
+    c0, c1, c2, c3 = _rows()[zeros << 5 | fraction >> 27]
+    t = ~(fraction << 5) & U32
+    size = c0 + (t * (c1 + (t * (c2 + (t * c3 >> 32)) >> 32)) >> 32)
+    return size if upper else -size
+
+
+def first_word(reaches: Callable[[int], bool]) -> int:
     """Return the first word whose variate ``reaches`` a bound, or 2^32 where none does.
 
     Args:
-        reaches: int64 variates to booleans; monotone, false then true.
+        reaches: A variate to a boolean; monotone, false then true.
     """
-    low, step = 0, 1 << 24
-    while step:
-        # 256 probes a round instead of 2: an array call costs the same for both.
-        probes = low + step * np.arange(256, dtype=np.uint64)
-        hits = reaches(quantile(np, probes))
-        before = int(np.argmax(hits)) if hits.any() else 256
-        if before == 0:
-            return low
-        low += step * (before - 1)
-        step >>= 8
-    return low + 1
+    return bisect_left(range(1 << 32), True, key=lambda word: reaches(variate(word)))  # noqa: FBT003

@@ -35,8 +35,8 @@ class Region(NamedTuple):
     @property
     def identity(self) -> str:
         """The law's name and its parameters as float64 in 16 hexadecimal digits each."""
-        digits = ",".join(struct.pack(">d", value).hex() for value in self.law.parameters)
-        return f"{self.law.name}({digits})"
+        values = self.law.parameters
+        return f"{self.law.name}({struct.pack(f'>{len(values)}d', *values).hex(',', 8)})"
 
 
 class PlannedTensor(NamedTuple):

@@ -1,7 +1,7 @@
 """One tensor's plan: from what is asked of it to laws, a block and a stream."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.errors import SchemeError, shown
 from service.limits import MAX_ELEMENTS
@@ -11,8 +11,10 @@ from service.numerics.keys import stream_of
 from service.plan.complaints import Complaints
 from service.plan.model import PlannedTensor, Region
 from service.plan.rules import TensorRequest
-from service.recipe.model import Recipe
+from service.recipe.model import Parts, Recipe
 from service.schemes import Scheme
+
+Shape = tuple[int, ...]
 
 _INTEGER_SCHEMES = ("zeros", "ones", "constant")
 
@@ -28,13 +30,12 @@ def plan_tensor(
         return None
     dtype = DTYPES[request.dtype(recipe)]
     tensor = request.tensor
-    sited = list(_inits(request, recipe, complaints))
-    regions = tuple(
-        region
-        for init, geometry in sited
-        if (region := _region(request, init, geometry, dtype, complaints))
-    )
-    if not sited or len(regions) < len(sited):
+    found = [
+        _region(request, init, geometry, dtype, complaints)
+        for init, geometry in _inits(request, recipe, complaints)
+    ]
+    regions = tuple([region for region in found if region is not None])
+    if not found or len(regions) < len(found):
         return None
     block = _block(request)
     return PlannedTensor(
@@ -42,7 +43,7 @@ def plan_tensor(
         dtype=dtype,
         full_shape=tensor.shape,
         block=block,
-        shape=tuple(stop - start for start, stop in block),
+        shape=tuple([stop - start for start, stop in block]),
         stream=stream_of(recipe.seed, tensor.name),
         axis=regions[0].geometry.axis,
         regions=regions,
@@ -50,8 +51,9 @@ def plan_tensor(
 
 
 def _block(request: TensorRequest) -> tuple[tuple[int, int], ...]:
-    shape = request.tensor.shape
-    cuts = request.tensor.slice or (None,) * len(shape)
+    shape, cuts = request.tensor.shape, request.tensor.slice
+    if cuts is None:
+        return tuple([(0, size) for size in shape])
     return tuple(cut or (0, size) for cut, size in zip(cuts, shape, strict=True))
 
 
@@ -68,17 +70,16 @@ def _shape_is_sound(request: TensorRequest, complaints: Complaints) -> bool:
         problems.append(
             ("layout", f"{shown(tensor.layout)} has {len(tensor.layout)} letters, the shape {rank}")
         )
-    problems.extend(_slice_problems(request))
-    problems.extend(_parts_problems(request, complaints.limits.max_parts))
+    if tensor.slice is not None:
+        problems.extend(_slice_problems(tensor.shape, tensor.slice))
+    if tensor.parts is not None:
+        problems.extend(_parts_problems(tensor.shape, tensor.parts, complaints.limits.max_parts))
     for field, detail in problems:
         complaints.add(f"{at}/{field}", detail)
     return not problems
 
 
-def _slice_problems(request: TensorRequest) -> Iterator[tuple[str, str]]:
-    shape, cuts = request.tensor.shape, request.tensor.slice
-    if cuts is None:
-        return
+def _slice_problems(shape: Shape, cuts: Sequence[Shape | None]) -> Iterator[tuple[str, str]]:
     if len(cuts) != len(shape):
         yield "slice", f"{len(cuts)} entries for {len(shape)} axes: one an axis, null for all of it"
         return
@@ -87,10 +88,7 @@ def _slice_problems(request: TensorRequest) -> Iterator[tuple[str, str]]:
             yield f"slice/{axis}", f"needs 0 <= start <= stop <= {size}"
 
 
-def _parts_problems(request: TensorRequest, most: int) -> Iterator[tuple[str, str]]:
-    shape, parts = request.tensor.shape, request.tensor.parts
-    if parts is None:
-        return
+def _parts_problems(shape: Shape, parts: Parts, most: int) -> Iterator[tuple[str, str]]:
     if not 1 <= len(parts.of) <= most:
         yield "parts/of", f"{len(parts.of)} parts; at least 1, and the limit (max_parts) is {most}"
     elif parts.axis >= len(shape):
@@ -133,19 +131,20 @@ def _region(
     request: TensorRequest, init: Sited, geometry: Geometry, dtype: DType, complaints: Complaints
 ) -> Region | None:
     scheme, pointer = init
-    name = shown(request.tensor.name)
     try:
         law = scheme.resolve(geometry)
     except SchemeError as error:
-        complaints.add(pointer, f"{name}: {error}")
+        complaints.add(pointer, f"{shown(request.tensor.name)}: {error}")
         return None
     if dtype.name == "I64" and scheme.scheme not in _INTEGER_SCHEMES:
+        name = shown(request.tensor.name)
         complaints.add(pointer, f"{name}: I64 serves zeros, ones and constant only")
     elif not all(dtype.holds(value) for value in law.extremes):
         low, high = law.extremes
         complaints.add(
             pointer,
-            f"{name}: values from {low:g} to {high:g} do not all fit {dtype.name}",
+            f"{shown(request.tensor.name)}: values from {low:g} to {high:g} do not all fit"
+            f" {dtype.name}",
         )
     else:
         stop = geometry.stop

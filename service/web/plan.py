@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.plan import explain
+from service.plan import Plan, explain
+from service.recipe import Recipe
 from service.web.openapi import RECIPE_BODY, problems
-from service.web.recipes import Compiled, compiled_from, limiter_for
+from service.web.recipes import planned
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 
@@ -25,14 +25,10 @@ _BODY: dict[int | str, dict[str, Any]] = {
 @router.post("/plan", response_class=Response, responses=_BODY, openapi_extra=RECIPE_BODY)
 async def plan(request: Request) -> Response:
     """Explain a recipe: per tensor the scheme, law, fans, gain, moments and place in the file."""
-    compiled = await compiled_from(request)
-    body = await to_thread.run_sync(
-        _explained, compiled, limiter=limiter_for(request, len(compiled.plan.header))
-    )
-    headers = {"X-Tensorseed-Generator": compiled.plan.generator}
+    return await planned(request, _explained)
+
+
+def _explained(recipe: Recipe, plan: Plan) -> Response:
+    body = json.dumps(explain(recipe, plan), ensure_ascii=False, allow_nan=False)
+    headers = {"X-Tensorseed-Generator": plan.generator}
     return Response(body, headers=headers, media_type="application/json")
-
-
-def _explained(compiled: Compiled) -> bytes:
-    explained = explain(compiled.recipe, compiled.plan)
-    return json.dumps(explained, ensure_ascii=False, allow_nan=False).encode()

@@ -1,8 +1,9 @@
 """From a request to a plan: the body read under a cap, parsed and compiled off the event loop."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import HTTPException, Request
@@ -12,6 +13,9 @@ from service.plan import Plan, compile
 from service.recipe import Recipe, parse
 from service.settings import Settings
 
+_TINY = 2_000
+"""Bytes of a recipe whose plan takes less than changing threads: milliseconds at the very most."""
+
 _SMALL = 1 << 16
 """Bytes of a recipe whose plan needs little time and memory."""
 
@@ -19,15 +23,15 @@ _DISCARDED = 4
 """Times the limit that are read and dropped: most clients read no answer until they have sent."""
 
 
-class Compiled(NamedTuple):
-    """A recipe with its plan."""
-
-    recipe: Recipe
-    plan: Plan
+Made = TypeVar("Made")
 
 
-async def compiled_from(request: Request) -> Compiled:
-    """Return the recipe in a request's body, compiled, its digest computed.
+async def planned(request: Request, make: Callable[[Recipe, Plan], Made]) -> Made:
+    """Return what is made of the recipe in a request's body.
+
+    Args:
+        request: Its body is read here.
+        make: From the recipe and its plan, in the same thread that compiles it.
 
     Raises:
         HTTPException: 415 for another media type or an encoded body, 408 for one that stalls.
@@ -46,22 +50,16 @@ async def compiled_from(request: Request) -> Compiled:
             f"the recipe did not arrive within {settings.body_timeout:g} s (body_timeout)",
             headers={"Connection": "close"},
         ) from None
-    limiter = limiter_for(request, len(text))
-    return await to_thread.run_sync(_compiled, text, settings, limiter=limiter)
 
+    def work() -> Made:
+        recipe = parse(text, settings)
+        return make(recipe, compile(recipe, settings))
 
-def limiter_for(request: Request, nbytes: int) -> CapacityLimiter:
-    """Return what bounds the plans made at once, of recipes as long as this one."""
+    if len(text) <= _TINY:
+        return work()
     state = request.app.state
-    limiter: CapacityLimiter = state.planning_small if nbytes <= _SMALL else state.planning_large
-    return limiter
-
-
-def _compiled(text: bytes, settings: Settings) -> Compiled:
-    recipe = parse(text, settings)
-    plan = compile(recipe, settings)
-    _ = plan.digest  # cached, so that the event loop never computes it
-    return Compiled(recipe, plan)
+    limiter: CapacityLimiter = state.planning_small if len(text) <= _SMALL else state.planning_large
+    return await to_thread.run_sync(work, limiter=limiter)
 
 
 def _check_headers(request: Request, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from service.pipeline import Pipeline
 from service.plan import Plan
 from service.web.openapi import RECIPE_BODY, problems
-from service.web.recipes import compiled_from
+from service.web.recipes import planned
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 _log = logging.getLogger("tensorseed")
@@ -25,7 +25,8 @@ _PATIENCE = 0.25
 class PlanResponse(Response):
     """A planned file as a streamed body of known length.
 
-    A few chunks are computed ahead of the transport, so memory stays constant; a reader that does
+    The first bytes are computed at once, where the plan was, and often they are all. Of the rest a
+    few chunks are computed ahead of the transport, so memory stays constant; a reader that does
     not take them costs what the transport holds. It watches the connection itself, because the
     server accepts chunks for clients that have gone.
 
@@ -38,6 +39,7 @@ class PlanResponse(Response):
         super().__init__(media_type="application/octet-stream")
         self._plan = plan
         self._pipeline = pipeline
+        self._head = pipeline.head(plan)
         self.headers["Content-Length"] = str(plan.nbytes)
         self.headers["Content-Disposition"] = 'attachment; filename="model.safetensors"'
         self.headers["ETag"] = plan.etag
@@ -45,6 +47,14 @@ class PlanResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, and stop within a chunk when the client goes."""
+        await send(
+            {"type": "http.response.start", "status": HTTPStatus.OK, "headers": self.raw_headers}
+        )
+        done = len(self._head)
+        more = done < self._plan.nbytes
+        await send({"type": "http.response.body", "body": self._head, "more_body": more})
+        if not more:
+            return
         async with anyio.create_task_group() as tasks:
 
             async def watch() -> None:
@@ -54,15 +64,12 @@ class PlanResponse(Response):
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(watch)
-            await self._send(send)
+            await self._send_from(done, send)
             tasks.cancel_scope.cancel()
 
-    async def _send(self, send: Send) -> None:
-        await send(
-            {"type": "http.response.start", "status": HTTPStatus.OK, "headers": self.raw_headers}
-        )
+    async def _send_from(self, start: int, send: Send) -> None:
         later = asyncio.get_running_loop().call_later
-        with self._pipeline.chunks(self._plan) as chunks:
+        with self._pipeline.chunks(self._plan, (start, self._plan.nbytes)) as chunks:
             while future := chunks.take():
                 chunk = await asyncio.wrap_future(future)
                 patience = later(_PATIENCE, chunks.stall)
@@ -94,5 +101,5 @@ _BODY: dict[int | str, dict[str, Any]] = {
 @router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=RECIPE_BODY)
 async def weights(request: Request) -> Response:
     """Generate the weights of a recipe as one safetensors file."""
-    compiled = await compiled_from(request)
-    return PlanResponse(compiled.plan, request.app.state.pipeline)
+    pipeline: Pipeline = request.app.state.pipeline
+    return await planned(request, lambda _, plan: PlanResponse(plan, pipeline))

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from service.numerics.quantile import REACH, TABLE_SHA256, first_word, quantile, table_bytes
+from service.numerics.quantile import (
+    REACH,
+    TABLE_SHA256,
+    first_word,
+    quantile,
+    table_bytes,
+    variate,
+)
 from tests.support import ROOT
 
 WORDS = 2**32
@@ -61,3 +68,8 @@ def test_first_word_is_not_the_first(bound: int) -> None:
         assert quantile(np, np.array([word], dtype=np.uint64))[0] >= bound
     if word > 0:
         assert quantile(np, np.array([word - 1], dtype=np.uint64))[0] < bound
+
+
+def test_variate_of_one_word_is_not_the_arrays() -> None:
+    words = np.concatenate([segment_edges(), SAMPLE[::97]])
+    assert [variate(word) for word in words.tolist()] == quantile(np, words).tolist()
