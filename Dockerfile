@@ -4,10 +4,15 @@ ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
 WORKDIR /src
+# A compiler for the kernel, and Python's headers where the base has none; both stay behind.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && { test -f "$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" \
+    || apt-get install -y --no-install-recommends python3-dev; }
 RUN python3 -m venv /opt/tensorseed
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY service service
-RUN /opt/tensorseed/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+RUN /opt/tensorseed/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt . \
+    && cd / && /opt/tensorseed/bin/python -c "from service.native import PATHS; assert PATHS"
 
 FROM ${BASE}
 COPY --from=build /opt/tensorseed /opt/tensorseed

@@ -15,10 +15,23 @@ import pytest
 from tests.support import ROOT, file_of
 
 
-def test_wheel_lacks_something(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compiler", ["cc", "no-such-compiler"])
+def test_wheel_lacks_something(compiler: str, tmp_path: Path) -> None:
     """Built, installed alone in an empty environment, run outside the source tree."""
-    build: list[Any] = [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT]
-    subprocess.run(build, check=True, capture_output=True)
+    if compiler == "cc" and shutil.which("cc") is None:
+        pytest.skip("no C compiler is installed")
+    source = tmp_path / "source"  # a copy: what was built for one is not to be found by the other
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    unbuilt = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(ROOT / "service", source / "service", ignore=unbuilt)
+    build: list[Any] = [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, source]
+    built = subprocess.run(
+        build, check=True, capture_output=True, text=True, env={**os.environ, "CC": compiler}
+    )
+    said = [line for line in built.stderr.splitlines() if "building extension" in line]
+    assert bool(said) == (compiler != "cc")
     (wheel,) = tmp_path.glob("tensorseed-*.whl")
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv/bin/python"
@@ -47,6 +60,12 @@ def test_wheel_lacks_something(tmp_path: Path) -> None:
         [python, "-c", "import service; print(*service.__path__)"],
         check=True, capture_output=True, text=True, cwd=tmp_path,
     )  # fmt: skip
+    config = subprocess.run(
+        [tmp_path / "venv/bin/tensorseed", "config"],
+        check=True, capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    without = "by the kernel numpy: no C compiler was found"
+    assert (without in config.stdout) == (compiler != "cc")
     assert (Path(listed.stdout.strip()) / "py.typed").exists()
     assert str(ROOT) not in listed.stdout
 
