@@ -42,6 +42,11 @@ class LiveServer:
         times = psutil.Process(self.process.pid).cpu_times()
         return float(times.user + times.system)
 
+    def get(self, path: str) -> Any:
+        """Return the document that a path answers with."""
+        with urllib.request.urlopen(self.url + path, timeout=120) as response:
+            return json.load(response)
+
     def post(self, path: str, recipe: Any) -> Any:
         """Return the open response to a recipe: a document, or its text as bytes."""
         body = recipe if isinstance(recipe, bytes) else json.dumps(recipe).encode()

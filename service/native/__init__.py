@@ -5,8 +5,10 @@ loops, and `PATHS` names the ways through it that this processor can take, slowe
 """
 
 try:
-    from service.native._kernel import PATHS, fill, variates
+    from service.native import _kernel
 except ImportError:  # not built, or built for another machine
-    PATHS = ()
+    PATHS: tuple[str, ...] = ()
+else:
+    PATHS, fill, variates = _kernel.PATHS, _kernel.fill, _kernel.variates
 
 __all__ = ["PATHS", "fill", "variates"]

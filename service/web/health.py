@@ -51,5 +51,7 @@ async def info(request: Request) -> dict[str, Any]:
         "dtypes": list(DTYPES),
         "schemes": list(SCHEMES),
         "kernel": request.app.state.pipeline.backend.name,
-        "limits": {name: getattr(settings, name) for name in Limits.model_fields},
+        "limits": {
+            name: getattr(settings, name) for name in (*Limits.model_fields, "max_buffered_bytes")
+        },
     }
