@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from service.errors import (
     InvalidRecipe,
+    KernelUnavailable,
     MalformedRecipe,
     Problem,
     RecipeTooLarge,
@@ -24,6 +25,7 @@ __version__ = version("tensorseed")
 
 __all__ = [
     "InvalidRecipe",
+    "KernelUnavailable",
     "Limits",
     "MalformedRecipe",
     "Plan",

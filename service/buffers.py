@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 SMALLEST = 1 << 16
 """Bytes of the smallest block."""
 
-_KEPT = 16
-"""Blocks kept for the next borrower; the system gets the rest back at once."""
+_KEPT = 4
+"""Blocks of each size kept for the next borrower; the system gets the rest back at once."""
+
+# Not shared with a process that is forked: its chunks stay what they are.
+_PRIVATE = (
+    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+)
 
 
 class Buffers:
@@ -36,7 +41,7 @@ class Buffers:
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.lent = 0
-        self._free: list[NDArray[np.uint8]] = []
+        self._free: dict[int, list[NDArray[np.uint8]]] = {}
         # Reentrant: collecting garbage may give a block back in the middle of `take`.
         self._lock = threading.RLock()
 
@@ -47,13 +52,13 @@ class Buffers:
     def take(self, nbytes: int) -> NDArray[np.uint8]:
         """Return uint8, shape (nbytes,), of any content; beyond the budget too."""
         size = _block_size(nbytes)
+        free = self._free.setdefault(size, [])
+        try:
+            block = free.pop()
+        except IndexError:
+            block = np.frombuffer(mmap.mmap(-1, size, **_PRIVATE), dtype=np.uint8)
         with self._lock:
             self.lent += size
-            fitting = (i for i, block in enumerate(self._free) if len(block) == size)
-            place = next(fitting, None)
-            block = None if place is None else self._free.pop(place)
-        if block is None:
-            block = np.frombuffer(mmap.mmap(-1, size), dtype=np.uint8)
         array = block[:nbytes]
         # Memoryviews of an array hold it, so it ends with the last of them.
         weakref.finalize(array, self._give_back, block).atexit = False
@@ -62,9 +67,9 @@ class Buffers:
     def _give_back(self, block: NDArray[np.uint8]) -> None:
         with self._lock:
             self.lent -= len(block)
-            self._free.append(block)
-            if len(self._free) > _KEPT:
-                del self._free[0]
+        free = self._free[len(block)]
+        if len(free) < _KEPT:
+            free.append(block)
 
 
 def _block_size(nbytes: int) -> int:

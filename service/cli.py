@@ -24,6 +24,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 import service
+from service.backends import kernel
 from service.catalogue import schemes as catalogue
 from service.errors import InvalidRecipe, TensorseedError
 from service.native import PATHS
@@ -83,6 +84,7 @@ def serve(**flags: str | None) -> None:
     _exit_on_termination(0)  # a drained server has done what it was asked
     given = {name: value for name, value in flags.items() if value is not None}
     settings = Settings(**given)  # type: ignore[arg-type]
+    kernel(settings.kernel)  # or a word here, instead of workers that die and are replaced
     os.environ.update(settings.environment())  # workers are new processes
     uvicorn.run(
         "service.web.app:create_app",
@@ -183,12 +185,12 @@ def config(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
+    computes = f"Values are computed by the kernel {kernel(settings.kernel).name}"
     rows = [
         (name, str(getattr(settings, name)), PREFIX + name.upper(), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
     _print_table(("setting", "value", "variable", "what"), rows)
-    computes = f"Values are computed by the kernel {settings.pipeline().backend.name}"
     click.echo(f"{computes}{'' if PATHS else ': no C compiler was found when this was installed'}.")
 
 

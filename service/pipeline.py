@@ -3,7 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from types import TracebackType
 from typing import Self
@@ -42,6 +42,7 @@ class Pipeline:
         self.backend = backend or kernel()
         self.buffers = Buffers(budget)
         self.active: set[Chunks] = set()
+        self._process = os.getpid()
         self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="tensorseed")
 
     def chunks(self, plan: Plan, span: tuple[int, int] | None = None) -> "Chunks":
@@ -71,12 +72,27 @@ class Pipeline:
             self.submit(plan, offset + at, out[at : at + LARGEST])
             for at in range(0, len(out), LARGEST)
         ]
-        for piece in pieces:
-            piece.result()
+        try:
+            for piece in pieces:
+                piece.result()
+        finally:  # nobody writes into ``out`` once it is the caller's again
+            for piece in pieces:
+                piece.cancel()
+            wait(pieces)
 
     def submit(self, plan: Plan, offset: int, out: NDArray[np.uint8]) -> "Future[memoryview]":
         """Have a worker write the file's bytes from ``offset`` on into ``out``."""
+        self.require_own_process()
         return self._workers.submit(_filled, plan, offset, out, self.backend)
+
+    def require_own_process(self) -> None:
+        """Check that the threads are here.
+
+        Raises:
+            RuntimeError: They stayed behind when this process was forked.
+        """
+        if os.getpid() != self._process:
+            raise RuntimeError("a stream does not go on in a forked process: begin another there")
 
     @property
     def chunk(self) -> int:
@@ -98,7 +114,8 @@ def _filled(plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend) -
 class Chunks:
     """One stream: bytes in order, the next ones under way while one is taken.
 
-    Chunks belong to whoever takes them and are not written again while anyone holds them.
+    Chunks belong to whoever takes them and are not written again while anyone holds them. One
+    thread at a time may call it.
 
     Args:
         pipeline: What computes.
@@ -137,7 +154,12 @@ class Chunks:
             yield future.result()
 
     def take(self) -> "Future[memoryview] | None":
-        """Return the next chunk, computed or under way; None after the last."""
+        """Return the next chunk, computed or under way; None after the last.
+
+        Raises:
+            RuntimeError: The process was forked since.
+        """
+        self._pipeline.require_own_process()
         while self._next < self._stop and self._may_start():
             size = min(self._pipeline.chunk, self._stop - self._next, reach(self._plan, self._next))
             out = self._pipeline.buffers.take(size)

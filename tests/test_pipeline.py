@@ -1,7 +1,10 @@
 """Chunks computed ahead are the file's bytes, in order, in bounded memory."""
 
 import hashlib
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -215,3 +218,60 @@ def test_chunk_waits_for_thousands_of_tiny_tensors() -> None:
     arrays = service.generate(plan)
     data = b"".join(arrays[planned.name].tobytes() for planned in plan.tensors)
     assert b"".join(chunks) == plan.header + data
+
+
+FORK = """
+import os, service
+from service.pipeline import Pipeline
+plan = service.compile(service.parse({"seed": 1, "tensors": [
+    {"name": "w", "shape": [1 << 24], "init": {"scheme": "normal", "std": 1}}]}))
+with Pipeline(threads=1).chunks(plan) as chunks:
+    taken = iter(chunks)
+    held = next(taken)
+    before = bytes(held)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(reading, 1)
+        try:
+            next(taken)
+        except RuntimeError:
+            os._exit(0 if held == before else 2)
+        os._exit(3)
+    del held
+    for chunk in taken:
+        pass
+    os.write(writing, b".")
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_forked_process_hangs_or_has_its_chunk_written_over() -> None:
+    done = subprocess.run([sys.executable, "-c", FORK], check=False, timeout=60)
+    assert done.returncode == 0
+
+
+def test_buffer_is_written_after_a_failed_fill() -> None:
+    """The caller has it again only once nobody writes into it."""
+    watched = Watched()
+    inside = threading.Event()
+
+    def fill(tensor: PlannedTensor, first: int, out: Any) -> None:
+        if first:
+            raise OSError("the device is gone")
+        inside.set()
+        assert watched.open.wait(60)
+        out[:] = 1
+
+    watched.fill = fill  # type: ignore[method-assign]
+    watched.open.clear()
+    out = np.zeros(8 * LARGEST, dtype=np.uint8)
+    with ThreadPoolExecutor(1) as caller:
+        pipeline = Pipeline(threads=2, backend=watched)
+        filling = caller.submit(pipeline.fill, VAST, len(VAST.header), out)
+        assert inside.wait(60)
+        watched.open.set()
+        with pytest.raises(OSError, match="the device is gone"):
+            filling.result(60)
+    assert out[:LARGEST].all()
+    assert not out[LARGEST:].any()

@@ -17,46 +17,69 @@ static PyObject *refused(const char *what) {
     return NULL;
 }
 
-/* Read a program and check all that the kernel takes on trust; NULL, or what is wrong. */
-static const char *read_program(const Py_buffer *bytes, const Py_buffer *table,
+/* Multiply `total` by a size; whether it stays below 2^63. */
+static int grows(uint64_t *total, uint64_t size) {
+    return !__builtin_mul_overflow(*total, size, total) && *total <= INT64_MAX;
+}
+
+/* Read a program and check all that the kernel takes on trust; NULL, or what is wrong. Both are
+   bytes objects, which nobody changes meanwhile. */
+static const char *read_program(PyObject *bytes, PyObject *table, uint64_t first, size_t nbytes,
                                 ts_program *program) {
-    const ts_tensor *tensor = bytes->buf;
-    size_t length = (size_t)bytes->len;
-    if ((uintptr_t)tensor % 8 || (uintptr_t)table->buf % 4) return "a buffer is not aligned";
-    if (table->len != TABLE_BYTES) return "the table has another length";
+    const ts_tensor *tensor = (const void *)PyBytes_AsString(bytes);
+    const uint32_t *rows = (const void *)PyBytes_AsString(table);
+    size_t length = (size_t)PyBytes_Size(bytes);
+    uint64_t full = 1, held = 1, cut = 1, before = 0;
+    if ((uintptr_t)tensor % 8 || (uintptr_t)rows % 4) return "a buffer is not aligned";
+    if (PyBytes_Size(table) != TABLE_BYTES) return "the table has another length";
     if (length < sizeof *tensor || tensor->rank > 1024 || tensor->regions > length ||
         length != sizeof *tensor + tensor->rank * sizeof(ts_axis) + tensor->regions * sizeof(ts_region))
         return "the program has another length";
-    *program = (ts_program){tensor, (const ts_axis *)(tensor + 1), NULL, table->buf};
-    program->regions = (const ts_region *)(program->axes + tensor->rank);
+    const ts_axis *axes = (const ts_axis *)(tensor + 1);
+    *program = (ts_program){tensor, axes, (const ts_region *)(axes + tensor->rank), rows};
     if (tensor->dtype >= TS_DTYPES || !tensor->regions || !tensor->cut_stride || !tensor->cut_size)
         return "the program makes no sense";
     for (uint64_t i = 0; i < tensor->rank; i++) {
-        ts_axis axis = program->axes[i];
-        if (axis.start >= axis.stop || axis.stop > axis.size) return "the block is empty or outside";
+        if (axes[i].start >= axes[i].stop || axes[i].stop > axes[i].size)
+            return "the block is empty or outside";
+        if (!grows(&full, axes[i].size) || !grows(&held, axes[i].stop - axes[i].start))
+            return "the block is too large";
     }
-    for (uint64_t i = 0; i < tensor->regions; i++)
+    if (!grows(&cut, tensor->cut_stride) || !grows(&cut, tensor->cut_size))
+        return "a region is too large";
+    for (uint64_t i = 0; i < tensor->regions; i++) {
         if (program->regions[i].law >= TS_LAWS) return "no such law";
-    if (program->regions[tensor->regions - 1].stop < tensor->cut_size) return "a region is missing";
+        if (program->regions[i].stop < before) return "a region stops before it starts";
+        before = program->regions[i].stop;
+    }
+    if (before != tensor->cut_size) return "a region is missing";
+    if (nbytes % ts_dtype_size(tensor->dtype)) return "the buffer ends inside an element";
+    if (first > held || nbytes / ts_dtype_size(tensor->dtype) > held - first)
+        return "the buffer ends outside the block";
     return NULL;
 }
 
 static PyObject *fill(PyObject *module, PyObject *args) {
     int path;
-    unsigned long long first;
-    Py_buffer table, bytes, out;
+    uint64_t first;
+    PyObject *table, *bytes, *number;
+    Py_buffer out;
     ts_program program;
     const char *wrong;
     (void)module;
-    if (!PyArg_ParseTuple(args, "iy*y*Kw*", &path, &table, &bytes, &first, &out)) return NULL;
-    wrong = path < 0 || path >= paths() ? "no such path" : read_program(&bytes, &table, &program);
+    if (!PyArg_ParseTuple(args, "iSSOw*", &path, &table, &bytes, &number, &out)) return NULL;
+    first = PyLong_AsUnsignedLongLong(number);
+    if (PyErr_Occurred()) {
+        PyBuffer_Release(&out);
+        return NULL;
+    }
+    wrong = path < 0 || path >= paths() ? "no such path"
+                                        : read_program(bytes, table, first, (size_t)out.len, &program);
     if (!wrong) {
         Py_BEGIN_ALLOW_THREADS
         ts_fill(path, &program, first, (uint64_t)out.len / ts_dtype_size(program.tensor->dtype), out.buf);
         Py_END_ALLOW_THREADS
     }
-    PyBuffer_Release(&table);
-    PyBuffer_Release(&bytes);
     PyBuffer_Release(&out);
     if (wrong) return refused(wrong);
     Py_RETURN_NONE;

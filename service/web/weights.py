@@ -52,7 +52,9 @@ class PlanResponse(Response):
         )
         done = len(self._head)
         more = done < self._plan.nbytes
-        await send({"type": "http.response.body", "body": self._head, "more_body": more})
+        head, self._head = self._head, memoryview(b"")  # which a long body need not keep
+        await send({"type": "http.response.body", "body": head, "more_body": more})
+        del head
         if not more:
             return
         async with anyio.create_task_group() as tasks:

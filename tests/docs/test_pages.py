@@ -88,3 +88,14 @@ def test_example_recipe_is_refused_or_warns(path: Path) -> None:
     plan = service.compile(service.parse(path.read_bytes()))
     assert not plan.warnings
     assert len(plan.tensors) == len(json.loads(path.read_text("utf-8"))["tensors"])
+
+
+def test_speed_on_the_front_page_was_not_measured() -> None:
+    """Every row of its table stands, to the letter, in the results that it links to."""
+    page = (ROOT / "README.md").read_text("utf-8")
+    section = page[page.index("## How fast") :].split("\n## ")[1].split("\n## ")[0]
+    (link,) = re.findall(r"\]\((benchmarks/results/[^)]+\.md)\)", section)
+    results = (ROOT / link).read_text("utf-8").splitlines()
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    assert len(rows) > 10
+    assert set(rows) <= set(results)

@@ -1,10 +1,16 @@
 """Which kernel computes: the fastest, or the one that was asked for, or a clear refusal."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from service.backends import KERNELS, kernel
 from service.errors import KernelUnavailable
 from service.native import PATHS
+from tests.support import ROOT
 from tests.test_cli import run
 from tools.live import live_server
 
@@ -43,3 +49,15 @@ def test_kernel_that_nobody_has_is_served(command: str) -> None:
     done = run(command, TENSORSEED_KERNEL="avx9")
     assert done.returncode == 1
     assert b"kernel (TENSORSEED_KERNEL)" in done.stderr
+
+
+def test_workers_without_the_kernel_die_and_are_replaced(tmp_path: Path) -> None:
+    unbuilt = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(ROOT / "service", tmp_path / "service", ignore=unbuilt)
+    command = ["serve", "--port", "0", "--workers", "2", "--kernel", "portable"]
+    done = subprocess.run(
+        [sys.executable, "-m", "service", *command],
+        cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("tensorseed: no kernel portable here: there is numpy; with a C")

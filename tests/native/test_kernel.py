@@ -166,8 +166,12 @@ def test_program_that_makes_no_sense_reaches_memory() -> None:
     assert good is not None
     numbers = list(struct.unpack(f"={len(good) // 8}Q", good))
     out = np.empty(96, dtype=np.uint8)
-    changes = {0: 7, 1: 3, 2: 0, 3: 0, 4: 0, 9: 0, 10: 5, 11: 5, 15: 0, 16: 4}
-    for place, wrong in changes.items():
+    huge = 2**63
+    changes = [
+        *((0, 7), (1, 3), (2, 0), (3, 0), (4, 0), (9, 0), (10, 5), (11, 5), (15, 0), (16, 4)),
+        *((2, huge), (3, huge), (9, huge), (15, 2), (15, huge)),
+    ]
+    for place, wrong in changes:
         bad = struct.pack(f"={len(numbers)}Q", *numbers[:place], wrong, *numbers[place + 1 :])
         with pytest.raises(ValueError, match=r"program|block|law|region"):
             native.fill(0, table_bytes(), bad, 0, out.data)
@@ -178,3 +182,11 @@ def test_program_that_makes_no_sense_reaches_memory() -> None:
     ):
         with pytest.raises(ValueError, match=r"path|table|program"):
             native.fill(path, table, made, 0, out.data)
+    for first, nbytes in ((1, 96), (24, 4), (25, 0), (2**63, 96), (0, 95)):
+        with pytest.raises(ValueError, match=r"buffer ends"):
+            native.fill(0, table_bytes(), good, first, out.data[:nbytes])
+    for first in (-1, 2**64):
+        with pytest.raises(OverflowError):
+            native.fill(0, table_bytes(), good, first, out.data)
+    with pytest.raises(TypeError):  # what another thread could change
+        native.fill(0, table_bytes(), bytearray(good), 0, out.data)  # type: ignore[arg-type]

@@ -13,10 +13,12 @@ import pytest
 
 import service
 from service.pipeline import LARGEST, Pipeline
+from service.web.recipes import _is_quick
 from tests.support import bytes_of, plan_of, recipe_of, tensor, wait_until
 from tools.live import LiveServer, live_server
 
 LARGE = recipe_of(tensor(shape=[64, 1 << 20]), seed=3)  # 256 MiB
+SLOW = {"scheme": "truncated_normal", "std": 1, "correct_variance": True}
 MIB = 1 << 20
 
 
@@ -244,3 +246,15 @@ def test_stalled_request_body_holds_its_connection() -> None:
             answer += piece
     assert b" 408 " in answer
     assert b"body_timeout" in answer
+
+
+def test_tiny_recipe_that_is_slow_to_plan_holds_up_the_others(server: LiveServer) -> None:
+    """Truncations and their corrections are the slowest there is: they leave the event loop."""
+    parts = [{"size": 1, "init": {**SLOW, "bounds": [-19.5 + i / 100, 19.5]}} for i in range(12)]
+    slow = recipe_of(tensor(None, [12], parts={"axis": 0, "of": parts}))
+    assert len(json.dumps(slow)) < 2000
+    quick = recipe_of(*(tensor("kaiming", [8, 8], f"w{i}") for i in range(9)))
+    for recipe, on_the_loop in ((slow, False), (quick, True)):
+        assert _is_quick(service.parse(recipe)) == on_the_loop
+        with server.post("/v1/weights", recipe) as response:
+            assert response.read() == bytes_of(plan_of(recipe))
