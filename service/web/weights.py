@@ -36,14 +36,18 @@ class PlanResponse(Response):
     """
 
     def __init__(self, plan: Plan, pipeline: Pipeline) -> None:
-        super().__init__(media_type="application/octet-stream")
+        super().__init__(
+            media_type="application/octet-stream",
+            headers={
+                "Content-Length": str(plan.nbytes),
+                "Content-Disposition": 'attachment; filename="model.safetensors"',
+                "ETag": plan.etag,
+                "X-Tensorseed-Generator": plan.generator,
+            },
+        )
         self._plan = plan
         self._pipeline = pipeline
         self._head = pipeline.head(plan)
-        self.headers["Content-Length"] = str(plan.nbytes)
-        self.headers["Content-Disposition"] = 'attachment; filename="model.safetensors"'
-        self.headers["ETag"] = plan.etag
-        self.headers["X-Tensorseed-Generator"] = plan.generator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, and stop within a chunk when the client goes."""

@@ -1,6 +1,8 @@
 """Every kernel gives NumPy's bits, in this process and however it is compiled."""
 
+import ctypes
 import os
+import platform
 import shutil
 import struct
 import subprocess
@@ -190,3 +192,19 @@ def test_program_that_makes_no_sense_reaches_memory() -> None:
             native.fill(0, table_bytes(), good, first, out.data)
     with pytest.raises(TypeError):  # what another thread could change
         native.fill(0, table_bytes(), bytearray(good), 0, out.data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", native.PATHS)
+@pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="another processor counts modes otherwise"
+)
+def test_callers_rounding_mode_reaches_the_bits(path: str) -> None:
+    upward, libm = 0x800, ctypes.CDLL("libm.so.6")
+    for case in CASES[::20]:
+        try:
+            libm.fesetround(upward)
+            found = filled(path, case.tensor, case.first, len(case.expected))
+            assert libm.fegetround() == upward
+        finally:
+            libm.fesetround(0)
+        assert found == case.expected
