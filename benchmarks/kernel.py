@@ -36,7 +36,7 @@ def rows() -> Iterator[Row]:
     ours = kernel()
     for law, init in INITS.items():
         own = timed(ours, init)
-        for peer, calls in (("torch", _torch()), ("NumPy", _numpy()), ("JAX", _jax())):
+        for peer, calls in (("torch", _torch()), ("NumPy", _numpy()), ("JAX, all cores", _jax())):
             yield _beside(law, own, peer, calls)
     wide = timed(ours, INITS["normal"])
     for dtype in ("BF16", "F16"):

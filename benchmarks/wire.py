@@ -68,7 +68,7 @@ def _share(server: LiveServer, law: str, goal: float) -> Row:
     ours, constant = in_turn(
         lambda: fetch(f"{server.url}/v1/weights", body),
         lambda: fetch(f"{server.url}/constant/{nbytes}"),
-        rounds=5,
+        rounds=9,
     )
     share = speedup(ours, constant)
     return Row(
@@ -161,7 +161,7 @@ def _requests(server: LiveServer) -> Row:
         process.join()
         return time.perf_counter() - start
 
-    ours, echo = in_turn(lambda: load("/v1/weights"), lambda: load("/echo/"), rounds=5)
+    ours, echo = in_turn(lambda: load("/v1/weights"), lambda: load("/echo/"), rounds=9)
     share = speedup(ours, echo)
     return Row(
         "1 KB recipes, 8 connections", f"{count / statistics.median(ours):.0f}/s",
