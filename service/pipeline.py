@@ -58,13 +58,19 @@ class Pipeline:
         return Chunks(self, plan, span or (0, plan.nbytes))
 
     def head(self, plan: Plan) -> memoryview:
-        """Return the file's first bytes, computed by the calling thread."""
+        """Return the file's first bytes, at most 64 KiB, computed by the calling thread."""
         out = np.empty(min(SMALLEST, plan.nbytes, reach(plan, 0)), dtype=np.uint8)
         fill(plan, 0, out, self.backend)
         return out.data
 
     def fill(self, plan: Plan, offset: int, out: NDArray[np.uint8]) -> None:
-        """Write the file's bytes from ``offset`` on into ``out``, all threads at once."""
+        """Write the file's bytes from ``offset`` on into ``out``, all threads at once.
+
+        Args:
+            plan: The file.
+            offset: Of the first byte; ``offset + len(out)`` lies within the file.
+            out: uint8, shape (bytes,). Nobody writes into it any more on return, by error too.
+        """
         if len(out) <= SMALLEST:
             fill(plan, offset, out, self.backend)
             return
@@ -75,13 +81,22 @@ class Pipeline:
         try:
             for piece in pieces:
                 piece.result()
-        finally:  # nobody writes into ``out`` once it is the caller's again
+        finally:
             for piece in pieces:
                 piece.cancel()
             wait(pieces)
 
     def submit(self, plan: Plan, offset: int, out: NDArray[np.uint8]) -> "Future[memoryview]":
-        """Have a worker write the file's bytes from ``offset`` on into ``out``."""
+        """Have a worker write the file's bytes from ``offset`` on into ``out``.
+
+        Args:
+            plan: The file.
+            offset: Of the first byte; ``offset + len(out)`` lies within the file.
+            out: uint8, shape (bytes,).
+
+        Raises:
+            RuntimeError: The process was forked since.
+        """
         self.require_own_process()
         return self._workers.submit(_filled, plan, offset, out, self.backend)
 
@@ -208,6 +223,7 @@ def stream(plan: Plan, span: tuple[int, int] | None = None) -> Iterator[memoryvi
 
     Raises:
         ValueError: The span does not lie in the file.
+        RuntimeError: The process was forked since the first chunk.
     """
     with shared().chunks(plan, span) as chunks:
         yield from chunks
