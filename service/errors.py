@@ -12,6 +12,8 @@
     │   ├── UnsuitableShape     identity and dirac need axes that the tensor lacks
     │   ├── EmptyTruncation     too few of the 2^32 words fall between the bounds
     │   └── LawOverflow         a value of the law does not fit float64 or the dtype
+    ├── LayerError          a layer cannot be made in the convention that is asked for
+    ├── ModelError          a model's config.json says nothing that can be made
     ├── KernelUnavailable   the kernel that was asked for is not on this machine
     └── UnreadableFile      a file that should be safetensors is not
 """
@@ -102,3 +104,19 @@ class KernelUnavailable(TensorseedError):
 
 class UnreadableFile(TensorseedError):
     """A file to be verified is not a safetensors file."""
+
+
+class LayerError(TensorseedError):
+    """A layer cannot be made as asked; the plan adds where it was asked."""
+
+
+class ModelError(TensorseedError):
+    """A model's config cannot be carried out.
+
+    Args:
+        problems: At least one; pointers are relative to the config.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(problem.detail for problem in problems))

@@ -32,5 +32,8 @@ class Limits(BaseModel):
     max_truncations: int = Field(
         4_096, ge=0, description="different truncated_normal inits in one recipe"
     )
+    max_orthogonal_side: int = Field(
+        8_192, ge=1, description="rows or columns of an orthogonal matrix"
+    )
     max_depth: int = Field(32, ge=1, description="nesting of a recipe's JSON")
     max_errors: int = Field(20, ge=1, le=20, description="errors reported at once")

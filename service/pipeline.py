@@ -44,6 +44,8 @@ class Pipeline:
         self.active: set[Chunks] = set()
         self._process = os.getpid()
         self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="tensorseed")
+        # Apart, so that a matrix that takes seconds holds up nobody else's chunks.
+        self._slow_workers = ThreadPoolExecutor(self.threads, thread_name_prefix="tensorseed-slow")
 
     def chunks(self, plan: Plan, span: tuple[int, int] | None = None) -> "Chunks":
         """Return the file's bytes as chunks, to be used as a context manager.
@@ -59,7 +61,8 @@ class Pipeline:
 
     def head(self, plan: Plan) -> memoryview:
         """Return the file's first bytes, at most 64 KiB, computed by the calling thread."""
-        out = np.empty(min(SMALLEST, plan.nbytes, reach(plan, 0)), dtype=np.uint8)
+        most = len(plan.header) if plan.is_slow else min(plan.nbytes, reach(plan, 0))
+        out = np.empty(min(SMALLEST, most), dtype=np.uint8)
         fill(plan, 0, out, self.backend)
         return out.data
 
@@ -98,7 +101,8 @@ class Pipeline:
             RuntimeError: The process was forked since.
         """
         self.require_own_process()
-        return self._workers.submit(_filled, plan, offset, out, self.backend)
+        workers = self._slow_workers if plan.is_slow else self._workers
+        return workers.submit(_filled, plan, offset, out, self.backend)
 
     def require_own_process(self) -> None:
         """Check that the threads are here.

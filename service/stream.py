@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.backends import Backend
+from service.numerics.memo import Memo
 from service.plan import Plan, PlannedTensor
+from service.turned import fill_elements
 
 _TENSORS = 512
 """Most tensors a chunk: tiny ones cost a call each, and a stop must not wait for a million."""
@@ -39,20 +41,20 @@ def fill(plan: Plan, offset: int, out: NDArray[np.uint8], backend: Backend) -> N
     while done < len(out):
         tensor = plan.tensors[index]
         size = min(len(out) - done, tensor.end - at)
-        _fill_bytes(tensor, at - tensor.begin, out[done : done + size], backend)
+        _fill_bytes(tensor, at - tensor.begin, out[done : done + size], backend, plan.memo)
         done, at, index = done + size, at + size, index + 1
 
 
 def _fill_bytes(
-    tensor: PlannedTensor, offset: int, out: NDArray[np.uint8], backend: Backend
+    tensor: PlannedTensor, offset: int, out: NDArray[np.uint8], backend: Backend, memo: Memo
 ) -> None:
     """Write bytes of one tensor, which may begin and end inside an element."""
     size = tensor.dtype.size
     first, skip = divmod(offset, size)
     elements = -(-(skip + len(out)) // size)
     if elements * size == len(out):
-        backend.fill(tensor, first, out)
+        fill_elements(tensor, first, out, backend, memo)
     else:
         whole = np.empty(elements * size, dtype=np.uint8)
-        backend.fill(tensor, first, whole)
+        fill_elements(tensor, first, whole, backend, memo)
         out[:] = whole[skip : skip + len(out)]

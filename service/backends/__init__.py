@@ -10,6 +10,7 @@ from service.backends.native import NativeBackend
 from service.backends.numpy import NumpyBackend
 from service.errors import KernelUnavailable
 from service.native import PATHS
+from service.numerics.memo import Memo
 from service.plan import PlannedTensor
 
 
@@ -18,13 +19,14 @@ class Backend(Protocol):
 
     name: str
 
-    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8]) -> None:
+    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
         """Write elements of a tensor's block as the file stores them.
 
         Args:
             tensor: What to write.
             first: Index in the block, row-major, of the first element.
             out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
+            memo: What chunks of the same file share.
         """
 
 

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from service import native
 from service.backends.numpy import NumpyBackend
+from service.backends.reflections import NativeReflections
 from service.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
-from service.numerics.positions import coordinate_on
+from service.numerics.memo import Memo
 from service.numerics.quantile import UNIT, table_bytes
 from service.plan import PlannedTensor
 
@@ -31,19 +32,20 @@ class NativeBackend:
         self.name = path
         self._path = native.PATHS.index(path)
         self._table = table_bytes()
-        self._rest = NumpyBackend()
+        self._rest = NumpyBackend(NativeReflections(self._path))
 
-    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8]) -> None:
+    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
         """Write elements of a tensor's block as the file stores them.
 
         Args:
             tensor: What to write.
             first: Index in the block, row-major, of the first element.
             out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
+            memo: What chunks of the same file share.
         """
         made = program(tensor) if len(out) else None
         if made is None:
-            self._rest.fill(tensor, first, out)
+            self._rest.fill(tensor, first, out, memo)
         else:
             native.fill(self._path, self._table, made, first, out.data)
 
@@ -52,7 +54,7 @@ def program(tensor: PlannedTensor) -> bytes | None:
     """Return a tensor as the kernel reads it; None where it has no such law."""
     full, regions = tensor.full_shape, tensor.regions
     single = len(regions) == 1  # as the kernel has it: all of an axis that has one coordinate
-    cut = (1, 1) if single else coordinate_on(full, tensor.axis)
+    cut = (1, 1) if single else tensor.cut
     parts = [
         _TENSOR.pack(_DTYPES[tensor.dtype.name], len(full), *cut, len(regions), *tensor.stream)
     ]

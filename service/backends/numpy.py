@@ -5,7 +5,10 @@ from numpy.typing import NDArray
 
 from service.numerics.array import Array
 from service.numerics.draws import Draws, Selection
-from service.numerics.positions import Block, coordinate_on
+from service.numerics.memo import Memo
+from service.numerics.positions import Block
+from service.numerics.reflections import PlainReflections, Reflections
+from service.numerics.workspace import Workspace
 from service.plan import PlannedTensor
 
 _BLOCK = 1 << 14
@@ -13,24 +16,33 @@ _BLOCK = 1 << 14
 
 
 class NumpyBackend:
-    """Generates on the CPU with NumPy's vector operations, a cache-sized block at a time."""
+    """Generates on the CPU with NumPy's vector operations, a cache-sized block at a time.
+
+    Args:
+        reflections: How orthonormal matrices are made; in NumPy too if left out.
+    """
 
     name = "numpy"
 
-    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8]) -> None:
+    def __init__(self, reflections: Reflections | None = None) -> None:
+        self._reflections = reflections or PlainReflections()
+
+    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
         """Write elements of a tensor's block as the file stores them.
 
         Args:
             tensor: What to write.
             first: Index in the block, row-major, of the first element.
             out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
+            memo: What chunks of the same file share.
         """
+        workspace = Workspace(memo, self._reflections)
         typed = out.view(tensor.dtype.storage)
         block = Block(tensor.full_shape, tensor.block)
         done = 0
         while done < len(typed):
             count = block.step(first + done, min(_BLOCK, len(typed) - done))
-            draws = block.draws(np, tensor.stream, first + done, count)
+            draws = block.draws(np, tensor.stream, first + done, count, workspace)
             typed[done : done + count] = tensor.dtype.cast(np, _values(tensor, draws))
             done += count
 
@@ -43,7 +55,7 @@ def _values(tensor: PlannedTensor, draws: Draws) -> Array:
     laws = {law: i for i, law in enumerate({region.law: None for region in tensor.regions})}
     of_region = xp.asarray([laws[region.law] for region in tensor.regions])
     stops = xp.asarray([region.stop for region in tensor.regions], dtype=xp.uint64)
-    stride, size = coordinate_on(tensor.full_shape, tensor.axis)
+    stride, size = tensor.cut
     # Grouped by law, so that equal parts cost one call, however many they are.
     law_of = of_region[xp.searchsorted(stops, draws.index // stride % size, side="right")]
     order = xp.argsort(law_of, kind="stable")

@@ -1,11 +1,12 @@
 """Laws: from a tensor's words and positions to float64 values. One law a file, and this table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, Protocol
 
 from service.distributions.constant import Constant
 from service.distributions.delta import Delta
 from service.distributions.normal import Normal
+from service.distributions.orthogonal import Orthogonal
 from service.distributions.truncated_normal import TruncatedNormal
 from service.distributions.uniform import Uniform
 from service.numerics.array import Array
@@ -16,6 +17,10 @@ class Distribution(Protocol):
     """A law with every parameter resolved; making one checks that its values fit float64."""
 
     name: ClassVar[str]
+
+    @property
+    def demands(self) -> Mapping[str, int]:
+        """What it needs more than its own elements, by the limit that caps it; mostly nothing."""
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -34,7 +39,7 @@ class Distribution(Protocol):
 
 
 DISTRIBUTIONS: dict[str, type[Distribution]] = {
-    law.name: law for law in (Constant, Delta, Normal, TruncatedNormal, Uniform)
+    law.name: law for law in (Constant, Delta, Normal, Orthogonal, TruncatedNormal, Uniform)
 }
 """Every law by the name that plans and digests show."""
 
@@ -55,6 +60,7 @@ __all__ = [
     "Delta",
     "Distribution",
     "Normal",
+    "Orthogonal",
     "TruncatedNormal",
     "Uniform",
 ]

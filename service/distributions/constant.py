@@ -16,6 +16,7 @@ class Constant:
     """
 
     name: ClassVar[str] = "constant"
+    demands: ClassVar[dict[str, int]] = {}
     value: float
 
     @property

@@ -30,6 +30,7 @@ class Delta:
     """
 
     name: ClassVar[str] = "delta"
+    demands: ClassVar[dict[str, int]] = {}
     value: float
     geometry: Geometry
     out_axis: int
@@ -64,17 +65,9 @@ class Delta:
     def sample(self, draws: Draws) -> Array:
         """Return float64 values, shape (draws.count,)."""
         xp = draws.xp
-        at = self._coordinates(draws.index)
+        at = self.geometry.coordinates(draws.index)
         hit = at[self.out_axis] % self._outputs_per_group == at[self.in_axis]
         for axis, size in enumerate(self.geometry.part_shape):
             if axis not in (self.out_axis, self.in_axis):
                 hit &= at[axis] == size // 2
         return xp.where(hit, self.value, 0.0)
-
-    def _coordinates(self, index: Array) -> list[Array]:
-        at: list[Array] = []
-        for size in reversed(self.geometry.shape):
-            at.insert(0, index % size)
-            index = index // size
-        at[self.geometry.axis] = at[self.geometry.axis] - self.geometry.start
-        return at

@@ -57,6 +57,7 @@ class Normal:
     """
 
     name: ClassVar[str] = "normal"
+    demands: ClassVar[dict[str, int]] = {}
     mean: float
     std: float
 

@@ -52,6 +52,7 @@ class TruncatedNormal:
     """
 
     name: ClassVar[str] = "truncated_normal"
+    demands: ClassVar[dict[str, int]] = {}
     mean: float
     std: float
     first: int

@@ -28,6 +28,7 @@ class Uniform:
     """
 
     name: ClassVar[str] = "uniform"
+    demands: ClassVar[dict[str, int]] = {}
     low: float
     high: float
 

@@ -1,7 +1,7 @@
 """The kernel in C, where the install found a compiler; NumPy gives the same bits where not.
 
 ``generator.h`` has the algorithm, one element at a time, for C and CUDA; ``kernel.c`` has the
-loops, and `PATHS` names the ways through it that this processor can take, slowest first.
+loops, ``reflectors.c`` the orthonormal matrices, and `PATHS` names the ways through it that this processor can take, slowest first.
 """
 
 try:
@@ -10,5 +10,6 @@ except ImportError:  # not built, or built for another machine
     PATHS: tuple[str, ...] = ()
 else:
     PATHS, fill, variates = _kernel.PATHS, _kernel.fill, _kernel.variates
+    reflect, reflectors = _kernel.reflect, _kernel.reflectors
 
-__all__ = ["PATHS", "fill", "variates"]
+__all__ = ["PATHS", "fill", "reflect", "reflectors", "variates"]

@@ -6,3 +6,20 @@ def fill(path: int, table: bytes, program: bytes, first: int, out: WriteableBuff
 def variates(
     path: int, table: ReadableBuffer, words: ReadableBuffer, out: WriteableBuffer, /
 ) -> None: ...
+def reflectors(
+    path: int,
+    width: int,
+    strip: WriteableBuffer,
+    t: WriteableBuffer,
+    signs: WriteableBuffer,
+    /,
+) -> None: ...
+def reflect(
+    path: int,
+    width: int,
+    transposed: bool,  # noqa: FBT001
+    v: ReadableBuffer,
+    t: ReadableBuffer,
+    strip: WriteableBuffer,
+    /,
+) -> None: ...

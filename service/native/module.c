@@ -3,6 +3,9 @@
 #include <Python.h>
 
 #include "kernel.h"
+#include "reflectors.h"
+
+#include <fenv.h>
 
 #define TABLE_BYTES (1024 * 4 * sizeof(uint32_t))
 
@@ -104,11 +107,73 @@ static PyObject *variates(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+enum { STRIP_BYTES = TS_STRIP * sizeof(double), SQUARE_BYTES = TS_STRIP * STRIP_BYTES };
+
+static int is_strip(const Py_buffer *buffer) {
+    return buffer->len % STRIP_BYTES == 0 && (uintptr_t)buffer->buf % 8 == 0;
+}
+
+static PyObject *reflectors(PyObject *module, PyObject *args) {
+    int path, right;
+    Py_ssize_t width;
+    Py_buffer strip, t, signs;
+    fenv_t caller;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "inw*w*w*", &path, &width, &strip, &t, &signs)) return NULL;
+    right = path >= 0 && path < paths() && width >= 1 && width <= TS_STRIP && is_strip(&strip) &&
+            strip.len >= width * STRIP_BYTES && is_strip(&t) && t.len == SQUARE_BYTES &&
+            is_strip(&signs) && signs.len == STRIP_BYTES;
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS
+        fegetenv(&caller);
+        fesetenv(FE_DFL_ENV);
+        ts_reflectors(path, strip.buf, (size_t)strip.len / STRIP_BYTES, (size_t)width, t.buf,
+                      signs.buf);
+        fesetenv(&caller);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&strip);
+    PyBuffer_Release(&t);
+    PyBuffer_Release(&signs);
+    if (!right) return refused("no such path, or a buffer of another length or alignment");
+    Py_RETURN_NONE;
+}
+
+static PyObject *reflect(PyObject *module, PyObject *args) {
+    int path, transposed, right;
+    Py_ssize_t width;
+    Py_buffer v, t, strip;
+    fenv_t caller;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "inpy*y*w*", &path, &width, &transposed, &v, &t, &strip))
+        return NULL;
+    right = path >= 0 && path < paths() && width >= 1 && width <= TS_STRIP && is_strip(&v) &&
+            is_strip(&t) && t.len == SQUARE_BYTES && is_strip(&strip) && strip.len == v.len;
+    if (right) {
+        Py_BEGIN_ALLOW_THREADS
+        fegetenv(&caller);
+        fesetenv(FE_DFL_ENV);
+        ts_reflect(path, v.buf, t.buf, transposed, (size_t)v.len / STRIP_BYTES, (size_t)width,
+                   strip.buf);
+        fesetenv(&caller);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&v);
+    PyBuffer_Release(&t);
+    PyBuffer_Release(&strip);
+    if (!right) return refused("no such path, or a buffer of another length or alignment");
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"fill", fill, METH_VARARGS,
      "fill(path, table, program, first, out): write elements of a block from `first` on."},
     {"variates", variates, METH_VARARGS,
      "variates(path, table, words, out): uint32 words to float64 variates in units of 2^-28."},
+    {"reflectors", reflectors, METH_VARARGS,
+     "reflectors(path, width, strip, t, signs): columns to reflectors, in place."},
+    {"reflect", reflect, METH_VARARGS,
+     "reflect(path, width, transposed, v, t, strip): a strip times a block reflector, in place."},
     {NULL, NULL, 0, NULL},
 };
 

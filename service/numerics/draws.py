@@ -9,6 +9,7 @@ from functools import cached_property
 from service.numerics.array import Array, Namespace
 from service.numerics.keys import Stream
 from service.numerics.philox import words_at, words_of_run
+from service.numerics.workspace import Workspace
 
 
 class Run:
@@ -19,18 +20,22 @@ class Run:
         stream: The tensor's stream.
         start: First row-major index.
         count: How many; at least 1.
+        workspace: For laws that need more than their own elements.
     """
 
-    def __init__(self, xp: Namespace, stream: Stream, start: int, count: int) -> None:
+    def __init__(
+        self, xp: Namespace, stream: Stream, start: int, count: int, workspace: Workspace
+    ) -> None:
         self.xp = xp
+        self.stream = stream
         self.count = count
-        self._stream = stream
+        self.workspace = workspace
         self._start = start
 
     @cached_property
     def words(self) -> Array:
         """uint64, shape (count,), each below 2^32."""
-        return words_of_run(self.xp, self._stream, self._start, self.count)
+        return words_of_run(self.xp, self.stream, self._start, self.count)
 
     @cached_property
     def index(self) -> Array:
@@ -45,18 +50,20 @@ class Scatter:
         xp: Array namespace.
         stream: The tensor's stream.
         index: uint64, shape (count,).
+        workspace: For laws that need more than their own elements.
     """
 
-    def __init__(self, xp: Namespace, stream: Stream, index: Array) -> None:
+    def __init__(self, xp: Namespace, stream: Stream, index: Array, workspace: Workspace) -> None:
         self.xp = xp
+        self.stream = stream
         self.index = index
         self.count = len(index)
-        self._stream = stream
+        self.workspace = workspace
 
     @cached_property
     def words(self) -> Array:
         """uint64, shape (count,), each below 2^32."""
-        return words_at(self.xp, self._stream, self.index)
+        return words_at(self.xp, self.stream, self.index)
 
 
 class Selection:
@@ -69,7 +76,9 @@ class Selection:
 
     def __init__(self, draws: "Draws", chosen: Array) -> None:
         self.xp: Namespace = draws.xp
+        self.stream: Stream = draws.stream
         self.count = len(chosen)
+        self.workspace: Workspace = draws.workspace
         self._draws = draws
         self._chosen = chosen
 

@@ -7,6 +7,7 @@ Source: docs/generator-v1.md, "Plan arithmetic".
 """
 
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from functools import lru_cache
 
 _DIGITS = 60
@@ -15,6 +16,27 @@ _PI = Decimal(
 )
 # The mass past 20 sigma is below 10^-88: at this precision it is nothing.
 _FAR = 20
+
+
+def power(base: int | Fraction, exponent: Fraction, times: Fraction | int = 1) -> float:
+    """Return the float64 nearest to times * base^exponent.
+
+    Args:
+        base: Positive.
+        exponent: Of it.
+        times: A factor, exact.
+
+    >>> power(16, Fraction(1, 4)), power(4, Fraction(-1, 2), Fraction(1, 2))
+    (2.0, 0.25)
+    """
+    with localcontext() as context:
+        context.prec = _DIGITS
+        return float(_decimal(times) * _decimal(base) ** _decimal(exponent))
+
+
+def _decimal(number: int | Fraction) -> Decimal:
+    exact = Fraction(number)
+    return Decimal(exact.numerator) / Decimal(exact.denominator)
 
 
 def _density(x: Decimal) -> Decimal:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from service.errors import DegenerateFan, MissingFan, shown
+from service.numerics.array import Array
 
 FanMode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 Nonlinearity = Literal["linear", "conv", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
@@ -95,6 +96,20 @@ class Geometry(NamedTuple):
                 ' "fan": {"in": ..., "out": ...} or a "layout", or choose a law such as normal'
             )
         return "OI" + "K" * (len(self.shape) - 2)
+
+    def coordinates(self, index: Array) -> list[Array]:
+        """Return where in the part elements are, an array an axis.
+
+        Args:
+            index: uint64, row-major indices in the full tensor.
+        """
+        at: list[Array] = []
+        for size in reversed(self.shape):
+            at.insert(0, index % size)
+            index = index // size
+        if self.start:
+            at[self.axis] = at[self.axis] - self.start
+        return at
 
     @property
     def fans(self) -> Fans:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from service.numerics.array import Namespace
 from service.numerics.draws import Draws, Run, Scatter
 from service.numerics.keys import Stream
+from service.numerics.workspace import Workspace
 
 _SHORTEST_RUN = 1024
 """Below it, computing every element's index costs less than a call a run."""
@@ -34,10 +35,12 @@ class Block:
             return most
         return min(most, self._run - first % self._run)
 
-    def draws(self, xp: Namespace, stream: Stream, first: int, count: int) -> Draws:
+    def draws(
+        self, xp: Namespace, stream: Stream, first: int, count: int, workspace: Workspace
+    ) -> Draws:
         """Return the draws of ``count`` elements of the block, from its element ``first`` on."""
         if first // self._run == (first + count - 1) // self._run:
-            return Run(xp, stream, self._index(first), count)
+            return Run(xp, stream, self._index(first), count, workspace)
         place = xp.arange(first, first + count, dtype=xp.uint64)
         index = xp.zeros(count, dtype=xp.uint64)
         stride = 1
@@ -45,7 +48,7 @@ class Block:
             index += (place % (stop - start) + start) * stride
             place //= stop - start
             stride *= size
-        return Scatter(xp, stream, index)
+        return Scatter(xp, stream, index, workspace)
 
     def _index(self, place: int) -> int:
         index, stride = 0, 1

@@ -6,6 +6,7 @@ from service import container
 from service.errors import Problem, shown
 from service.limits import Limits
 from service.plan.complaints import Complaints
+from service.plan.lower import lower
 from service.plan.model import Plan, PlannedTensor
 from service.plan.rules import TensorRequest, apply_rules, included
 from service.plan.tensor import plan_tensor
@@ -27,31 +28,36 @@ def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
         InvalidRecipe: It cannot be carried out; holds every problem up to ``max_errors``.
     """
     complaints = Complaints(limits or Limits())
-    _check_names(recipe, complaints)
-    _check_metadata(recipe, complaints)
-    _check_work(recipe, complaints)
+    complaints.check_limit("/tensors", "tensors", len(recipe.tensors), "max_tensors")
+    complaints.check_limit("/layers", "layers", len(recipe.layers), "max_tensors")
     complaints.raise_if_any()
-    requests = [TensorRequest(t, f"/tensors/{index}") for index, t in enumerate(recipe.tensors)]
+    lowered = lower(recipe, complaints)
+    requests = lowered.requests
+    _check_names(requests, complaints)
+    _check_metadata(recipe, complaints)
+    _check_work(recipe, requests, complaints)
+    complaints.raise_if_any()
     apply_rules(recipe, requests, complaints)
     planned = [plan_tensor(request, recipe, complaints) for request in requests]
     complaints.raise_if_any()
     kept = included(recipe, {t.name: t for t in planned if t is not None}, complaints)
     complaints.raise_if_any()
-    return _laid_out(recipe, kept, complaints)
+    return _laid_out(recipe, kept, lowered.forward, complaints)
 
 
-def _check_names(recipe: Recipe, complaints: Complaints) -> None:
-    if not recipe.tensors:
-        complaints.add("/tensors", "the list is empty: a recipe makes at least one tensor")
-    complaints.check_limit("/tensors", "tensors", len(recipe.tensors), "max_tensors")
+def _check_names(requests: list[TensorRequest], complaints: Complaints) -> None:
+    if not requests:
+        complaints.add("/tensors", "nothing to make: state tensors, layers or a model")
+    complaints.check_limit("/tensors", "tensors", len(requests), "max_tensors")
     complaints.raise_if_any()
-    counts = Counter(tensor.name for tensor in recipe.tensors)
-    for index, tensor in enumerate(recipe.tensors):
-        problem = container.name_problem(tensor.name, complaints.limits.max_name_bytes)
-        if counts[tensor.name] > 1:
-            problem = f"{counts[tensor.name]} tensors are called {shown(tensor.name)}"
+    counts = Counter(request.tensor.name for request in requests)
+    for request in requests:
+        name = request.tensor.name
+        problem = container.name_problem(name, complaints.limits.max_name_bytes)
+        if counts[name] > 1:
+            problem = f"{counts[name]} tensors are called {shown(name)}"
         if problem:
-            complaints.add(f"/tensors/{index}/name", problem)
+            complaints.add(request.place("name"), problem)
 
 
 def _check_metadata(recipe: Recipe, complaints: Complaints) -> None:
@@ -64,13 +70,14 @@ def _check_metadata(recipe: Recipe, complaints: Complaints) -> None:
             )
 
 
-def _check_work(recipe: Recipe, complaints: Complaints) -> None:
+def _check_work(recipe: Recipe, requests: list[TensorRequest], complaints: Complaints) -> None:
     """Refuse what would take long to plan: each part is as much work as a tensor."""
-    parts = [part for t in recipe.tensors if t.parts for part in t.parts.of]
+    drawn = [request.drawn for request in requests]
+    parts = [part for t in drawn if t.parts for part in t.parts.of]
     complaints.check_limit("/tensors", "parts in all", len(parts), "max_tensors")
     inits = {
         recipe.init,
-        *(tensor.init for tensor in recipe.tensors),
+        *(tensor.init for tensor in drawn),
         *(part.init for part in parts),
         *(rule.init for rule in recipe.rules),
     }
@@ -78,7 +85,12 @@ def _check_work(recipe: Recipe, complaints: Complaints) -> None:
     complaints.check_limit("/tensors", "truncations", truncations, "max_truncations")
 
 
-def _laid_out(recipe: Recipe, tensors: list[PlannedTensor], complaints: Complaints) -> Plan:
+def _laid_out(
+    recipe: Recipe,
+    tensors: list[PlannedTensor],
+    forward: dict[str, float],
+    complaints: Complaints,
+) -> Plan:
     placed: list[PlannedTensor] = []
     end = 0
     for tensor in sorted(tensors, key=lambda t: container.file_order(t.dtype.size, t.name)):
@@ -88,11 +100,12 @@ def _laid_out(recipe: Recipe, tensors: list[PlannedTensor], complaints: Complain
     complaints.raise_if_any()
     header = container.header(
         (container.Entry(t.name, t.dtype.name, t.shape, t.begin, t.end) for t in placed),
-        recipe.metadata,
+        recipe.metadata
+        | {container.RESERVED_METADATA + name: repr(value) for name, value in forward.items()},
     )
     complaints.check_limit("/tensors", "bytes of header", len(header), "max_header_bytes")
     complaints.raise_if_any()
-    return Plan(recipe.generator, header, tuple(placed), _warnings(placed))
+    return Plan(recipe.generator, header, tuple(placed), _warnings(placed), forward)
 
 
 def _warnings(tensors: list[PlannedTensor]) -> tuple[Problem, ...]:

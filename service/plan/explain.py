@@ -5,7 +5,8 @@ from typing import Any
 
 from service.errors import SchemeError
 from service.plan.model import Plan, PlannedTensor, Region
-from service.recipe.model import Recipe, canonical_init
+from service.recipe.model import Recipe
+from service.tensor import canonical_init
 
 
 def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
         "total_parameters": plan.total_parameters,
         "total_bytes": plan.nbytes,
         "header_bytes": len(plan.header),
-        "forward": {},
+        "forward": plan.forward,
         "warnings": [warning.detail for warning in plan.warnings],
         "tensors": [_tensor(tensor) for tensor in plan.tensors],
     }

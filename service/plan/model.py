@@ -3,7 +3,7 @@
 import hashlib
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from service.errors import Problem
 from service.numerics.cast import DType
 from service.numerics.fans import Geometry
 from service.numerics.keys import Stream
+from service.numerics.memo import Memo
+from service.numerics.positions import coordinate_on
 from service.schemes import Scheme
 
 
@@ -47,10 +49,12 @@ class PlannedTensor(NamedTuple):
         dtype: How its values are stored.
         full_shape: Dimensions of the tensor whose indices choose the draws.
         block: [start, stop) on each axis: what of it the file holds.
-        shape: Dimensions of that block.
+        shape: Dimensions in the file.
         stream: Where its randomness lives.
         axis: The axis that the regions cut; 0 where there is one region.
         regions: In order, covering the axis.
+        order: The drawn axes in the order in which the file has them; empty: as they are.
+        shuffle: A drawn axis and the order of its coordinates in the file, where that differs.
         begin: Offset of its first byte from the end of the header.
     """
 
@@ -62,6 +66,8 @@ class PlannedTensor(NamedTuple):
     stream: Stream
     axis: int
     regions: tuple[Region, ...]
+    order: tuple[int, ...] = ()
+    shuffle: tuple[int, tuple[int, ...]] | None = None
     begin: int = 0
 
     @property
@@ -80,11 +86,18 @@ class PlannedTensor(NamedTuple):
         return self.begin + self.nbytes
 
     @property
+    def cut(self) -> tuple[int, int]:
+        """(stride, size): an index's coordinate on the cut axis is index // stride % size."""
+        return coordinate_on(self.regions[0].geometry.shape, self.axis)
+
+    @property
     def identity(self) -> str:
         """One line that decides the tensor's bytes: laws, stream and slice.
 
         ``law stream slice``, where several laws are ``axis:start-stop=law`` joined by ``;`` and the
-        slice is ``start:stop/dimension`` an axis, joined by ``,``.
+        slice is ``start:stop/dimension`` an axis, joined by ``,``. A file that has the axes in
+        another order adds that, ``order 1,0``, and one that has coordinates of an axis in another
+        order ``shuffle 0:1,0,2``.
         """
         if len(self.regions) == 1:
             laws = self.regions[0].identity
@@ -94,7 +107,10 @@ class PlannedTensor(NamedTuple):
             f"{start}:{stop}/{size}"
             for (start, stop), size in zip(self.block, self.full_shape, strict=True)
         )
-        return f"{laws} {self.stream.hex()} {cut}\n"
+        turned = f" order {','.join(map(str, self.order))}" if self.order else ""
+        if self.shuffle:
+            turned += f" shuffle {self.shuffle[0]}:{','.join(map(str, self.shuffle[1]))}"
+        return f"{laws} {self.stream.hex()} {cut}{turned}\n"
 
 
 @dataclass(frozen=True)
@@ -106,17 +122,26 @@ class Plan:
         header: The file's first bytes, its length field included.
         tensors: In file order.
         warnings: What is allowed and probably not meant.
+        forward: Constants that the forward pass needs, by name.
+        memo: What the chunks of one file share; it has no part in what the file is.
     """
 
     generator: str
     header: bytes
     tensors: tuple[PlannedTensor, ...]
     warnings: tuple[Problem, ...] = ()
+    forward: dict[str, float] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     @cached_property
     def nbytes(self) -> int:
         """Bytes of the whole file."""
         return len(self.header) + self.tensors[-1].end
+
+    @cached_property
+    def is_slow(self) -> bool:
+        """Whether a chunk may need what takes seconds to compute."""
+        return any(r.law.demands for tensor in self.tensors for r in tensor.regions)
 
     @cached_property
     def total_parameters(self) -> int:

@@ -8,8 +8,10 @@ from service.errors import shown
 from service.numerics.fans import Fans
 from service.plan.complaints import Complaints
 from service.plan.patterns import matcher
-from service.recipe.model import Recipe, Rule, StatedFan, Tensor
+from service.recipe.model import Recipe, Rule
 from service.schemes import Scheme
+from service.tensor import StatedFan, Tensor
+from service.weight import Source
 
 Value = TypeVar("Value")
 
@@ -19,8 +21,10 @@ class TensorRequest:
     """A tensor as its recipe and the rules ask for it.
 
     Args:
-        tensor: As the recipe states it.
+        tensor: As the recipe states it, or a layer or model of it.
         pointer: Where that is.
+        source: Where it is drawn; None is its own name and order.
+        is_raw: Whether ``pointer`` is that of the tensor itself.
         rule_init: The init of the last rule that set one, with the rule's place.
         rule_dtype: The dtype of the last rule that set one.
         rule_fan: The fans of the last rule that set any.
@@ -28,9 +32,20 @@ class TensorRequest:
 
     tensor: Tensor
     pointer: str
+    source: Source | None = None
+    is_raw: bool = True
     rule_init: tuple[Scheme, str] | None = None
     rule_dtype: str | None = None
     rule_fan: StatedFan | None = None
+
+    @property
+    def drawn(self) -> Tensor:
+        """The tensor that has the stream, the fans and the inits."""
+        return self.source.tensor if self.source else self.tensor
+
+    def place(self, field: str) -> str:
+        """Return the pointer to a member of the tensor, or to the layer or model that has it."""
+        return f"{self.pointer}/{field}" if self.is_raw else self.pointer
 
     def apply(self, rule: Rule, pointer: str) -> None:
         """Let one rule, which is at ``pointer``, win over what was before."""
@@ -47,7 +62,7 @@ class TensorRequest:
 
     def fan(self, own: StatedFan | None = None) -> Fans | None:
         """Return the stated fans: a rule's, else a part's own, else the tensor's."""
-        stated = self.rule_fan or own or self.tensor.fan
+        stated = self.rule_fan or own or self.drawn.fan
         return stated.fans() if stated else None
 
 

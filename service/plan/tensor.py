@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from service.errors import SchemeError, shown
 from service.limits import MAX_ELEMENTS
@@ -9,12 +10,17 @@ from service.numerics.cast import DTYPES, DType
 from service.numerics.fans import Geometry
 from service.numerics.keys import stream_of
 from service.plan.complaints import Complaints
+from service.plan.drawn import source_of
 from service.plan.model import PlannedTensor, Region
 from service.plan.rules import TensorRequest
-from service.recipe.model import Parts, Recipe
+from service.recipe.model import Recipe
 from service.schemes import Scheme
+from service.tensor import Parts, Tensor
 
 Shape = tuple[int, ...]
+
+DEMANDS = {"max_orthogonal_side": "rows or columns of the orthogonal matrix"}
+"""What the limits on laws that are not computed element by element count."""
 
 _INTEGER_SCHEMES = ("zeros", "ones", "constant")
 
@@ -30,6 +36,10 @@ def plan_tensor(
         return None
     dtype = DTYPES[request.dtype(recipe)]
     tensor = request.tensor
+    if tensor.draw is not None:
+        request.source = source_of(tensor, request.pointer, complaints)
+        if request.source is None:
+            return None
     found = [
         _region(request, init, geometry, dtype, complaints)
         for init, geometry in _inits(request, recipe, complaints)
@@ -37,28 +47,39 @@ def plan_tensor(
     regions = tuple([region for region in found if region is not None])
     if not found or len(regions) < len(found):
         return None
-    block = _block(request)
     return PlannedTensor(
         name=tensor.name,
         dtype=dtype,
-        full_shape=tensor.shape,
-        block=block,
-        shape=tuple([stop - start for start, stop in block]),
-        stream=stream_of(recipe.seed, tensor.name),
+        shape=_held(tensor),
+        stream=stream_of(recipe.seed, request.drawn.name),
         axis=regions[0].geometry.axis,
         regions=regions,
+        **_view(request),
     )
 
 
-def _block(request: TensorRequest) -> tuple[tuple[int, int], ...]:
+def _held(tensor: Tensor) -> Shape:
+    if tensor.slice is None:
+        return tensor.shape
+    cuts = zip(tensor.slice, tensor.shape, strict=True)
+    return tuple([cut[1] - cut[0] if cut else size for cut, size in cuts])
+
+
+def _view(request: TensorRequest) -> dict[str, Any]:
+    """Return what of the drawn tensor the file holds, and how."""
+    if (source := request.source) is not None:
+        view = {"full_shape": source.axes, "block": source.block}
+        if source.shuffle is not None or source.order != tuple(range(len(source.order))):
+            view |= {"order": source.order, "shuffle": source.shuffle}
+        return view
     shape, cuts = request.tensor.shape, request.tensor.slice
-    if cuts is None:
-        return tuple([(0, size) for size in shape])
-    return tuple(cut or (0, size) for cut, size in zip(cuts, shape, strict=True))
+    cuts = cuts or (None,) * len(shape)
+    block = tuple([cut or (0, size) for cut, size in zip(cuts, shape, strict=True)])
+    return {"full_shape": shape, "block": block}
 
 
 def _shape_is_sound(request: TensorRequest, complaints: Complaints) -> bool:
-    tensor, at = request.tensor, request.pointer
+    tensor = request.tensor
     rank, problems = len(tensor.shape), []
     if rank > complaints.limits.max_rank:
         limit = complaints.limits.max_rank
@@ -75,7 +96,7 @@ def _shape_is_sound(request: TensorRequest, complaints: Complaints) -> bool:
     if tensor.parts is not None:
         problems.extend(_parts_problems(tensor.shape, tensor.parts, complaints.limits.max_parts))
     for field, detail in problems:
-        complaints.add(f"{at}/{field}", detail)
+        complaints.add(request.place(field), detail)
     return not problems
 
 
@@ -101,9 +122,9 @@ def _inits(
     request: TensorRequest, recipe: Recipe, complaints: Complaints
 ) -> Iterator[tuple[Sited, Geometry]]:
     """Yield each region's init and geometry; complain where one has no init."""
-    tensor = request.tensor
+    tensor = request.drawn
     whole = Geometry(tensor.shape, tensor.layout, request.fan())
-    own = (tensor.init, f"{request.pointer}/init") if tensor.init else None
+    own = (tensor.init, request.place("init")) if tensor.init else None
     default = own or ((recipe.init, "/init") if recipe.init else None)
     if request.rule_init or tensor.parts is None:
         if init := request.rule_init or default:
@@ -115,12 +136,12 @@ def _inits(
         return
     start = 0
     for index, part in enumerate(tensor.parts.of):
-        place = f"{request.pointer}/parts/of/{index}"
+        place = request.place(f"parts/of/{index}")
         stop = start + part.size
         geometry = Geometry(
             tensor.shape, tensor.layout, request.fan(part.fan), tensor.parts.axis, start, stop
         )
-        if init := (part.init, f"{place}/init") if part.init else default:
+        if init := (part.init, request.place(f"parts/of/{index}/init")) if part.init else default:
             yield init, geometry
         else:
             complaints.add(place, "the part has no init, and neither the tensor nor the recipe one")
@@ -136,6 +157,9 @@ def _region(
     except SchemeError as error:
         complaints.add(pointer, f"{shown(request.tensor.name)}: {error}")
         return None
+    for setting, actual in law.demands.items():
+        what = DEMANDS[setting]
+        complaints.check_limit(pointer, f"{what} in {shown(request.tensor.name)}", actual, setting)
     if dtype.name == "I64" and scheme.scheme not in _INTEGER_SCHEMES:
         name = shown(request.tensor.name)
         complaints.add(pointer, f"{name}: I64 serves zeros, ones and constant only")

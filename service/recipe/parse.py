@@ -11,9 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from service.errors import InvalidRecipe, MalformedRecipe, Problem, shown
 from service.limits import Limits
-from service.recipe.model import Part, Parts, Recipe, Rule, StatedFan, Tensor
+from service.recipe.model import Recipe, Rule
 from service.recipe.strictjson import pointer, read
 from service.schemes import SCHEMES
+from service.tensor import Part, Parts, StatedFan, Tensor
 
 _OBJECTS: dict[str, type[BaseModel]] = {
     "tensors": Tensor,
@@ -22,7 +23,6 @@ _OBJECTS: dict[str, type[BaseModel]] = {
     "of": Part,
     "fan": StatedFan,
 }
-_LATER = {"layers", "model", "model_scheme", "convention", "draw_convention", "draw"}
 _MISSING = {"missing", "missing_argument"}
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 
@@ -143,8 +143,6 @@ def _detail(entry: Any, steps: list[str | int], scheme: str | None) -> str:
 
 
 def _unknown(key: str, steps: list[str | int], scheme: str | None) -> str:
-    if key in _LATER:
-        return f"{key} is not served by this release: state the tensors themselves"
     known = _known_keys(steps, scheme)
     close = difflib.get_close_matches(key[:100], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

@@ -13,6 +13,7 @@ from service.schemes.identity import Identity
 from service.schemes.kaiming import Kaiming
 from service.schemes.lecun import LeCun
 from service.schemes.normal import Normal
+from service.schemes.orthogonal import DeltaOrthogonal, Orthogonal
 from service.schemes.scheme import Scheme
 from service.schemes.tf_variance_scaling import TfVarianceScaling
 from service.schemes.truncated_normal import TruncatedNormal
@@ -34,6 +35,8 @@ AnyScheme = (
     | CaffeXavier
     | Msra
     | TfVarianceScaling
+    | Orthogonal
+    | DeltaOrthogonal
     | Identity
     | Dirac
 )
@@ -65,4 +68,27 @@ ALIASES: dict[str, dict[str, Any]] = {
 }
 """Every name that ``init`` may be, with the object that it stands for."""
 
-__all__ = ["ALIASES", "SCHEMES", "SCHEME_ALIASES", "AnyScheme", "Scheme"]
+__all__ = [
+    "ALIASES",
+    "SCHEMES",
+    "SCHEME_ALIASES",
+    "AnyScheme",
+    "CaffeXavier",
+    "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
+    "Identity",
+    "Kaiming",
+    "LeCun",
+    "Msra",
+    "Normal",
+    "Ones",
+    "Orthogonal",
+    "Scheme",
+    "TfVarianceScaling",
+    "TruncatedNormal",
+    "Uniform",
+    "VarianceScaling",
+    "Xavier",
+    "Zeros",
+]

@@ -66,9 +66,11 @@ async def planned(request: Request, make: Callable[[Recipe, Plan], Made]) -> Mad
 
 def _is_quick(recipe: Recipe) -> bool:
     """Return whether a tiny recipe has nothing whose plan or first bytes could take long."""
+    if recipe.layers or recipe.model is not None:
+        return False
     schemes = [recipe.init, *(t.init for t in recipe.tensors), *(r.init for r in recipe.rules)]
     return all(scheme is None or scheme.scheme in _QUICK for scheme in schemes) and not any(
-        tensor.parts or tensor.slice for tensor in recipe.tensors
+        tensor.parts or tensor.slice or tensor.draw for tensor in recipe.tensors
     )
 
 

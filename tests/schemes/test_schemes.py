@@ -12,8 +12,8 @@ from service.distributions import Delta, Normal, TruncatedNormal, Uniform
 from service.errors import SchemeError
 from service.numerics.fans import Geometry
 from service.recipe import parse
-from service.recipe.model import canonical_init
 from service.schemes import ALIASES, SCHEMES, Scheme
+from service.tensor import canonical_init
 from tests.support import ROOT, data_of, recipe_of, tensor
 
 CONV = Geometry((64, 32, 3, 3))
