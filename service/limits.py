@@ -35,5 +35,10 @@ class Limits(BaseModel):
     max_orthogonal_side: int = Field(
         8_192, ge=1, description="rows or columns of an orthogonal matrix"
     )
+    max_whole_elements: int = Field(
+        2**26, ge=1, le=2**32, description="elements of a tensor whose lines are ranked or summed"
+    )
+    max_chrono_elements: int = Field(2**20, ge=1, description="units of a chrono bias")
+    max_sinusoidal_elements: int = Field(2**22, ge=1, description="elements of a position table")
     max_depth: int = Field(32, ge=1, description="nesting of a recipe's JSON")
     max_errors: int = Field(20, ge=1, le=20, description="errors reported at once")

@@ -36,7 +36,7 @@ class NumpyBackend:
             out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
             memo: What chunks of the same file share.
         """
-        workspace = Workspace(memo, self._reflections)
+        workspace = Workspace(tensor.mask, memo, self._reflections)
         typed = out.view(tensor.dtype.storage)
         block = Block(tensor.full_shape, tensor.block)
         done = 0

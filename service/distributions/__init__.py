@@ -3,12 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, Protocol
 
+from service.distributions.bilinear import Bilinear
+from service.distributions.chrono import Chrono
 from service.distributions.constant import Constant
 from service.distributions.delta import Delta
+from service.distributions.hadamard import Hadamard
 from service.distributions.normal import Normal
 from service.distributions.orthogonal import Orthogonal
+from service.distributions.sinusoidal import Sinusoidal
+from service.distributions.sparse import Sparse
 from service.distributions.truncated_normal import TruncatedNormal
 from service.distributions.uniform import Uniform
+from service.distributions.unit_ball import UnitBall
+from service.distributions.window import Window
 from service.numerics.array import Array
 from service.numerics.draws import Draws
 
@@ -39,7 +46,22 @@ class Distribution(Protocol):
 
 
 DISTRIBUTIONS: dict[str, type[Distribution]] = {
-    law.name: law for law in (Constant, Delta, Normal, Orthogonal, TruncatedNormal, Uniform)
+    law.name: law
+    for law in (
+        Bilinear,
+        Chrono,
+        Constant,
+        Delta,
+        Hadamard,
+        Normal,
+        Orthogonal,
+        Sinusoidal,
+        Sparse,
+        TruncatedNormal,
+        Uniform,
+        UnitBall,
+        Window,
+    )
 }
 """Every law by the name that plans and digests show."""
 
@@ -55,12 +77,19 @@ CENTRED: dict[CentredName, Callable[[float], Distribution]] = {
 __all__ = [
     "CENTRED",
     "DISTRIBUTIONS",
+    "Bilinear",
     "CentredName",
+    "Chrono",
     "Constant",
     "Delta",
     "Distribution",
+    "Hadamard",
     "Normal",
     "Orthogonal",
+    "Sinusoidal",
+    "Sparse",
     "TruncatedNormal",
     "Uniform",
+    "UnitBall",
+    "Window",
 ]

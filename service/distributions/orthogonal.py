@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from service.numerics.array import Array, Namespace
+from service.numerics.array import Array
 from service.numerics.draws import Draws
 from service.numerics.fans import Geometry
 from service.numerics.philox import words_at, words_of_run
+from service.numerics.positions import number, numbers
 from service.numerics.quantile import UNIT, quantile
 from service.numerics.reflections import STRIP, orthonormal
 
@@ -94,7 +95,7 @@ class Orthogonal:
         xp = draws.xp
         at = self.geometry.coordinates(draws.index)
         sizes = self.geometry.part_shape
-        row, column = (_number(at, sizes, axes) for axes in self._matrix_axes)
+        row, column = (number(at, sizes, axes) for axes in self._matrix_axes)
         kept = xp.ones(draws.count, dtype=bool)
         for axis in self._zero_axes:
             kept &= at[axis] == sizes[axis] // 2
@@ -103,7 +104,7 @@ class Orthogonal:
             chosen = xp.nonzero(kept)[0]
             values[chosen] = self._elements(draws, 0, row[chosen], column[chosen])
             return values
-        batch = _number(at, sizes, self._batch_axes)
+        batch = number(at, sizes, self._batch_axes)
         for matrix in xp.unique(batch[kept]).tolist():
             chosen = xp.nonzero(kept & (batch == matrix))[0]
             values[chosen] = self._elements(draws, matrix, row[chosen], column[chosen])
@@ -125,13 +126,17 @@ class Orthogonal:
         xp = draws.xp
         rows, columns = self.matrix_shape
         row_axes, column_axes = self._matrix_axes
-        first = int(self._numbers(xp, self._batch_axes)[batch])
-        of_row, of_column = self._numbers(xp, row_axes) + first, self._numbers(xp, column_axes)
+        order = [*self._batch_axes, *row_axes, *column_axes]
+        of_batch, of_row, of_column = (
+            numbers(xp, self.geometry, axes, order)
+            for axes in (self._batch_axes, row_axes, column_axes)
+        )
+        of_row = of_row + of_batch[batch]
         variates = xp.empty((rows, columns))
         step = max(1, _PIECE // columns)
         for start in range(0, rows, step):
-            numbers = of_row[start : start + step, None] + of_column
-            variates[start : start + step] = _variates(draws, numbers)
+            index = of_row[start : start + step, None] + of_column
+            variates[start : start + step] = _variates(draws, index)
         if rows < columns:
             variates = variates.T
         short = min(rows, columns)
@@ -143,39 +148,13 @@ class Orthogonal:
         orthonormal(matrix, short, draws.workspace.reflections)
         return matrix
 
-    def _numbers(self, xp: Namespace, axes: list[int]) -> Array:
-        """Return what each coordinate on these axes adds to an element's number in the stream.
 
-        The number counts the full tensor's elements by batch, then by row, then by column.
-        """
-        rows, columns = self._matrix_axes
-        strides, stride = {}, 1
-        for axis in reversed([*self._batch_axes, *rows, *columns]):
-            strides[axis] = stride
-            stride *= self.geometry.shape[axis]
-        numbers = xp.zeros(1, dtype=xp.uint64)
-        for axis in axes:
-            start = self.geometry.start if axis == self.geometry.axis else 0
-            size = self.geometry.part_shape[axis]
-            here = xp.arange(start, start + size, dtype=xp.uint64) * strides[axis]
-            numbers = (numbers[:, None] + here).reshape(-1)
-        return numbers
-
-
-def _number(at: list[Array], sizes: tuple[int, ...], axes: list[int]) -> Array:
-    """Return the row-major number of coordinates on some axes."""
-    number = 0
-    for axis in axes:
-        number = number * sizes[axis] + at[axis].astype("int64")
-    return number
-
-
-def _variates(draws: Draws, numbers: Array) -> Array:
+def _variates(draws: Draws, index: Array) -> Array:
     """Return the standard normal variates of elements by their ascending numbers."""
-    flat = numbers.reshape(-1)
+    flat = index.reshape(-1)
     first, last = int(flat[0]), int(flat[-1])
     if last - first == len(flat) - 1:
         words = words_of_run(draws.xp, draws.stream, first, len(flat))
     else:
         words = words_at(draws.xp, draws.stream, flat)
-    return (quantile(draws.xp, words) * UNIT).reshape(numbers.shape)
+    return (quantile(draws.xp, words) * UNIT).reshape(index.shape)

@@ -1,18 +1,52 @@
 """What every model family is: a Hugging Face config.json, of which it reads what makes tensors."""
 
-from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from service.model_schemes.role import Role
-from service.schemes import Normal, Ones, Scheme, Zeros
-from service.weight import Weight, tensor
+from service.errors import ModelError, Problem, shown
+from service.weight import Weight
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
-"""A size or a number of layers."""
+"""A size."""
 
-VECTOR = Role("vector")
+Layers = Annotated[int, Field(ge=0, le=10_000)]
+"""A number of layers; the limit keeps a typing error from hours of planning."""
+
+Spread = Annotated[float, Field(ge=0)]
+"""A standard deviation, or a factor on one."""
+
+
+def _pair(value: Any) -> Any:
+    sides = (value, value) if type(value) is int else value
+    sound = isinstance(sides, list | tuple) and len(sides) == 2
+    if not sound or not all(type(side) is int and 1 <= side < 2**31 for side in sides):
+        raise PydanticCustomError("pair", "an integer from 1, or [height, width] of two such")
+    return tuple(sides)
+
+
+Pair = Annotated[
+    tuple[Count, Count],
+    BeforeValidator(_pair, json_schema_input_type=Count | tuple[Count, Count]),
+]
+"""Height and width: one number for both, or a list."""
+
+Piece = Callable[[Any, str], Iterator[Weight]]
+"""A method of a family: from the prefix of its body's names to some of the tensors."""
+
+
+class Architecture(NamedTuple):
+    """What a class of transformers saves.
+
+    Args:
+        prefix: What the names of its body begin with.
+        pieces: The methods of its family that make its tensors.
+    """
+
+    prefix: str
+    pieces: Sequence[Piece]
 
 
 class Config(BaseModel):
@@ -27,9 +61,20 @@ class Config(BaseModel):
 
     model_types: ClassVar[tuple[str, ...]]
     source: ClassVar[str]
+    known: ClassVar[dict[str, Architecture]]
+    """Architectures by the name of their class; the first is meant where none is named."""
 
     model_type: str
     architectures: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+
+    @property
+    def architecture(self) -> str:
+        """The class whose file this is."""
+        return (self.architectures or tuple(self.known))[0]
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield what of the config cannot be true together."""
+        yield from ()
 
     def weights(self) -> Iterator[Weight]:
         """Return the tensors of the file that the architecture's ``save_pretrained`` writes.
@@ -37,4 +82,45 @@ class Config(BaseModel):
         Raises:
             ModelError: The architecture is unknown, or sizes contradict each other.
         """
-        raise NotImplementedError
+        if self.architecture not in self.known:
+            detail = f"no {self.model_type} is called {shown(self.architecture)}; known are "
+            raise ModelError([Problem("/architectures/0", detail + ", ".join(self.known))])
+        if problems := list(self.contradictions()):
+            raise ModelError(problems)
+        prefix, pieces = self.known[self.architecture]
+        for piece in pieces:
+            yield from piece(self, prefix)
+
+    def not_divided(self, whole: str, part: str) -> Iterator[Problem]:
+        """Yield a problem if the field ``part`` does not divide the field ``whole``."""
+        size, parts = getattr(self, whole), getattr(self, part)
+        if size % parts:
+            yield Problem(f"/{part}", f"{parts} does not divide {whole}, {size}")
+
+
+class Padded(Config):
+    """A family whose table of tokens has a zero row, at ``pad_token_id``."""
+
+    vocab_size: Count
+    pad_token_id: int | None = None
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield what of the config cannot be true together."""
+        pad, size = self.pad_token_id, self.vocab_size
+        if pad is not None and not -size <= pad < size:
+            detail = f"{shown(pad)} is no row of vocab_size, {size}: at most {size - 1}, or null"
+            yield Problem("/pad_token_id", detail)
+
+
+class Labelled(Config):
+    """A family with classifiers: ``num_labels``, else the size of ``id2label``, else 2."""
+
+    num_labels: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    id2label: dict[Any, Any] | None = None
+
+    @property
+    def labels(self) -> int:
+        """The classes that a classifier tells apart."""
+        if self.num_labels is not None:
+            return self.num_labels
+        return 2 if self.id2label is None else len(self.id2label)

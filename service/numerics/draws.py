@@ -32,6 +32,10 @@ class Run:
         self.workspace = workspace
         self._start = start
 
+    def under(self, stream: Stream) -> "Run":
+        """Return the same elements of another stream."""
+        return Run(self.xp, stream, self._start, self.count, self.workspace)
+
     @cached_property
     def words(self) -> Array:
         """uint64, shape (count,), each below 2^32."""
@@ -60,6 +64,10 @@ class Scatter:
         self.count = len(index)
         self.workspace = workspace
 
+    def under(self, stream: Stream) -> "Scatter":
+        """Return the same elements of another stream."""
+        return Scatter(self.xp, stream, self.index, self.workspace)
+
     @cached_property
     def words(self) -> Array:
         """uint64, shape (count,), each below 2^32."""
@@ -81,6 +89,10 @@ class Selection:
         self.workspace: Workspace = draws.workspace
         self._draws = draws
         self._chosen = chosen
+
+    def under(self, stream: Stream) -> "Scatter":
+        """Return the same elements of another stream."""
+        return Scatter(self.xp, stream, self.index, self.workspace)
 
     @property
     def words(self) -> Array:

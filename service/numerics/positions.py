@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from service.numerics.array import Namespace
+from service.numerics.array import Array, Namespace
 from service.numerics.draws import Draws, Run, Scatter
+from service.numerics.fans import Geometry
 from service.numerics.keys import Stream
 from service.numerics.workspace import Workspace
 
@@ -62,3 +63,45 @@ class Block:
 def coordinate_on(shape: Sequence[int], axis: int) -> tuple[int, int]:
     """Return (stride, size): an index's coordinate on ``axis`` is index // stride % size."""
     return math.prod(shape[axis + 1 :]), shape[axis]
+
+
+def number(at: Sequence[Array], sizes: Sequence[int], axes: Sequence[int]) -> Array:
+    """Return the row-major number of coordinates on some axes, int64, or 0 where there are none.
+
+    Args:
+        at: Coordinates, an array an axis of the tensor.
+        sizes: Its dimensions.
+        axes: Which of them count, the slowest first.
+    """
+    found: Array = 0
+    for axis in axes:
+        found = found * sizes[axis] + at[axis].astype("int64")
+    return found
+
+
+def numbers(
+    xp: Namespace, geometry: Geometry, axes: Sequence[int], order: Sequence[int] | None = None
+) -> Array:
+    """Return what each place of a part on some axes adds to an element's index.
+
+    Args:
+        xp: Array namespace.
+        geometry: The part and its full tensor.
+        axes: The axes whose places are listed, row-major.
+        order: The axes by which the index counts the full tensor, the slowest first; all of them
+            as they stand if left out.
+
+    Returns:
+        uint64, shape (the product of the axes' dimensions in the part,).
+    """
+    strides, stride = {}, 1
+    for axis in reversed(range(len(geometry.shape)) if order is None else order):
+        strides[axis] = stride
+        stride *= geometry.shape[axis]
+    found = xp.zeros(1, dtype=xp.uint64)
+    for axis in axes:
+        start = geometry.start if axis == geometry.axis else 0
+        size = geometry.part_shape[axis]
+        here = xp.arange(start, start + size, dtype=xp.uint64) * strides[axis]
+        found = (found[:, None] + here).reshape(-1)
+    return found

@@ -50,7 +50,8 @@ class PlannedTensor(NamedTuple):
         full_shape: Dimensions of the tensor whose indices choose the draws.
         block: [start, stop) on each axis: what of it the file holds.
         shape: Dimensions in the file.
-        stream: Where its randomness lives.
+        stream: Where its values' randomness lives.
+        mask: Where that of everything else does.
         axis: The axis that the regions cut; 0 where there is one region.
         regions: In order, covering the axis.
         order: The drawn axes in the order in which the file has them; empty: as they are.
@@ -64,6 +65,7 @@ class PlannedTensor(NamedTuple):
     block: tuple[tuple[int, int], ...]
     shape: tuple[int, ...]
     stream: Stream
+    mask: Stream
     axis: int
     regions: tuple[Region, ...]
     order: tuple[int, ...] = ()

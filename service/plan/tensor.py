@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from service.distributions import Sparse
 from service.errors import SchemeError, shown
 from service.limits import MAX_ELEMENTS
 from service.numerics.cast import DTYPES, DType
@@ -19,7 +20,12 @@ from service.tensor import Parts, Tensor
 
 Shape = tuple[int, ...]
 
-DEMANDS = {"max_orthogonal_side": "rows or columns of the orthogonal matrix"}
+DEMANDS = {
+    "max_orthogonal_side": "rows or columns of the orthogonal matrix",
+    "max_whole_elements": "elements whose lines are ranked or summed",
+    "max_chrono_elements": "units of the chrono bias",
+    "max_sinusoidal_elements": "elements of the position table",
+}
 """What the limits on laws that are not computed element by element count."""
 
 _INTEGER_SCHEMES = ("zeros", "ones", "constant")
@@ -47,11 +53,14 @@ def plan_tensor(
     regions = tuple([region for region in found if region is not None])
     if not found or len(regions) < len(found):
         return None
+    stream = stream_of(recipe.seed, request.drawn.name)
+    has_mask = any(isinstance(region.law, Sparse) for region in regions)
     return PlannedTensor(
         name=tensor.name,
         dtype=dtype,
         shape=_held(tensor),
-        stream=stream_of(recipe.seed, request.drawn.name),
+        stream=stream,
+        mask=stream_of(recipe.seed, request.drawn.name, "mask") if has_mask else stream,
         axis=regions[0].geometry.axis,
         regions=regions,
         **_view(request),

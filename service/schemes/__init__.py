@@ -6,20 +6,29 @@ here, a row in tests/golden/v1.kat and an entry in docs/schemes.md.
 
 from typing import Any
 
+from service.schemes.bilinear import Bilinear
 from service.schemes.caffe import CaffeXavier, Msra
 from service.schemes.constant import Constant, Ones, Zeros
+from service.schemes.critical import Critical
 from service.schemes.dirac import Dirac
 from service.schemes.identity import Identity
 from service.schemes.kaiming import Kaiming
 from service.schemes.lecun import LeCun
+from service.schemes.lstm import Chrono, LstmForget
 from service.schemes.normal import Normal
 from service.schemes.orthogonal import DeltaOrthogonal, Orthogonal
+from service.schemes.positive_unitball import PositiveUnitball
 from service.schemes.scheme import Scheme
+from service.schemes.sinusoidal import Sinusoidal
+from service.schemes.siren import Siren
+from service.schemes.sparse import Sparse
+from service.schemes.spectral_mup import SpectralMup
 from service.schemes.tf_variance_scaling import TfVarianceScaling
 from service.schemes.truncated_normal import TruncatedNormal
 from service.schemes.uniform import Uniform
 from service.schemes.variance_scaling import VarianceScaling
 from service.schemes.xavier import Xavier
+from service.schemes.zero import Zero
 
 AnyScheme = (
     Zeros
@@ -39,6 +48,16 @@ AnyScheme = (
     | DeltaOrthogonal
     | Identity
     | Dirac
+    | Sparse
+    | Bilinear
+    | PositiveUnitball
+    | Siren
+    | Critical
+    | SpectralMup
+    | Zero
+    | LstmForget
+    | Chrono
+    | Sinusoidal
 )
 """Every scheme, for the recipe's discriminated union."""
 
@@ -47,7 +66,7 @@ SCHEMES: dict[str, type[Scheme]] = {
 }
 """Every scheme by the name that a recipe gives it."""
 
-SCHEME_ALIASES = {"glorot": "xavier", "he": "kaiming", "eye": "identity"}
+SCHEME_ALIASES = {"glorot": "xavier", "he": "kaiming", "eye": "identity", "irnn": "identity"}
 """Other names that an object's ``scheme`` may have."""
 
 
@@ -73,22 +92,32 @@ __all__ = [
     "SCHEMES",
     "SCHEME_ALIASES",
     "AnyScheme",
+    "Bilinear",
     "CaffeXavier",
+    "Chrono",
     "Constant",
+    "Critical",
     "DeltaOrthogonal",
     "Dirac",
     "Identity",
     "Kaiming",
     "LeCun",
+    "LstmForget",
     "Msra",
     "Normal",
     "Ones",
     "Orthogonal",
+    "PositiveUnitball",
     "Scheme",
+    "Sinusoidal",
+    "Siren",
+    "Sparse",
+    "SpectralMup",
     "TfVarianceScaling",
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
     "Xavier",
+    "Zero",
     "Zeros",
 ]

@@ -1,0 +1,58 @@
+"""Sines and cosines of positions: the law of fixed position tables.
+
+Source: docs/generator-v1.md, "Sinusoidal". Vaswani et al. 2017, section 3.5, with the halves side by
+    side as in tensor2tensor: https://arxiv.org/abs/1706.03762
+"""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from service.numerics.array import Array
+from service.numerics.draws import Draws
+from service.numerics.exact import waves
+from service.numerics.fans import Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Sinusoidal:
+    """``sin(p w_i)`` in the first half of row p, ``cos(p w_i)`` in the second.
+
+    ``w_i = max_timescale^(-i / (half - 1))``, i from 0.
+
+    Args:
+        max_timescale: One over the slowest frequency.
+        geometry: The full table: positions by features.
+    """
+
+    name: ClassVar[str] = "sinusoidal"
+    max_timescale: float
+    geometry: Geometry
+
+    @property
+    def demands(self) -> dict[str, int]:
+        """Every element is a sine in many digits."""
+        return {"max_sinusoidal_elements": math.prod(self.geometry.shape)}
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """The slowest time scale and the table's dimensions."""
+        return self.max_timescale, *map(float, self.geometry.shape)
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation, roughly: of whole waves."""
+        return 0.0, math.sqrt(0.5)
+
+    @property
+    def extremes(self) -> tuple[float, float]:
+        """Minus one and one."""
+        return -1.0, 1.0
+
+    def sample(self, draws: Draws) -> Array:
+        """Return float64 values, shape (draws.count,)."""
+        rows, columns = self.geometry.shape
+        make = partial(waves, rows, columns // 2, self.max_timescale)
+        table = draws.xp.asarray(draws.workspace.memo.get(self, make))
+        return table[draws.index.astype("int64")]
