@@ -10,6 +10,6 @@ except ImportError:  # not built, or built for another machine
     PATHS: tuple[str, ...] = ()
 else:
     PATHS, fill, variates = _kernel.PATHS, _kernel.fill, _kernel.variates
-    reflect, reflectors = _kernel.reflect, _kernel.reflectors
+    reflect, reflectors, turn = _kernel.reflect, _kernel.reflectors, _kernel.turn
 
-__all__ = ["PATHS", "fill", "reflect", "reflectors", "variates"]
+__all__ = ["PATHS", "fill", "reflect", "reflectors", "turn", "variates"]

@@ -23,3 +23,12 @@ def reflect(
     strip: WriteableBuffer,
     /,
 ) -> None: ...
+def turn(
+    size: int,
+    rows: int,
+    of_outer: ReadableBuffer,
+    of_column: ReadableBuffer,
+    source: ReadableBuffer,
+    out: WriteableBuffer,
+    /,
+) -> None: ...

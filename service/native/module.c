@@ -107,6 +107,54 @@ static PyObject *variates(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* The largest of some offsets, or -1 where one is negative. */
+static int64_t reach_of(const int64_t *offsets, size_t count) {
+    int64_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (offsets[i] < 0) return -1;
+        if (offsets[i] > most) most = offsets[i];
+    }
+    return most;
+}
+
+static int turn_fits(const ts_turn *t, size_t size, const Py_buffer *in, const Py_buffer *out) {
+    int64_t outer = reach_of(t->of_outer, t->outer), column = reach_of(t->of_column, t->columns);
+    uint64_t elements = t->outer, last;
+    if (!(size == 1 || size == 2 || size == 4 || size == 8) || !t->rows) return 0;
+    if (!grows(&elements, t->rows) || !grows(&elements, t->columns) || !grows(&elements, size) ||
+        elements != (uint64_t)in->len || outer < 0 || column < 0)
+        return 0;
+    if (__builtin_add_overflow((uint64_t)outer, (uint64_t)column, &last) ||
+        __builtin_add_overflow(last, t->rows, &last) || !grows(&last, size))
+        return 0;
+    return last <= (uint64_t)out->len && !((uintptr_t)in->buf % size | (uintptr_t)out->buf % size);
+}
+
+static PyObject *turn(PyObject *module, PyObject *args) {
+    int fits;
+    Py_ssize_t size, rows;
+    Py_buffer of_outer, of_column, in, out;
+    ts_turn t;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "nny*y*y*w*", &size, &rows, &of_outer, &of_column, &in, &out))
+        return NULL;
+    t = (ts_turn){(size_t)of_outer.len / 8, (size_t)rows, (size_t)of_column.len / 8, of_outer.buf,
+                  of_column.buf};
+    fits = rows > 0 && size > 0 && !((uintptr_t)of_outer.buf % 8 | (uintptr_t)of_column.buf % 8) &&
+           turn_fits(&t, (size_t)size, &in, &out);
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        ts_turn_block(&t, (size_t)size, in.buf, out.buf);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&of_outer);
+    PyBuffer_Release(&of_column);
+    PyBuffer_Release(&in);
+    PyBuffer_Release(&out);
+    if (!fits) return refused("the transposition ends outside a buffer");
+    Py_RETURN_NONE;
+}
+
 enum { STRIP_BYTES = TS_STRIP * sizeof(double), SQUARE_BYTES = TS_STRIP * STRIP_BYTES };
 
 static int is_strip(const Py_buffer *buffer) {
@@ -170,6 +218,8 @@ static PyMethodDef methods[] = {
      "fill(path, table, program, first, out): write elements of a block from `first` on."},
     {"variates", variates, METH_VARARGS,
      "variates(path, table, words, out): uint32 words to float64 variates in units of 2^-28."},
+    {"turn", turn, METH_VARARGS,
+     "turn(size, rows, of_outer, of_column, in, out): transpose by offsets in elements."},
     {"reflectors", reflectors, METH_VARARGS,
      "reflectors(path, width, strip, t, signs): columns to reflectors, in place."},
     {"reflect", reflect, METH_VARARGS,

@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class Memo:
-    """The last few results, each computed by one thread while the others wait for it.
+    """The latest results, each computed by one thread while the others wait for it.
 
     Args:
         most: How many are kept. A file is made in order, so those of the tensor before last are of
@@ -20,7 +20,7 @@ class Memo:
     (4, 4)
     """
 
-    def __init__(self, most: int = 4) -> None:
+    def __init__(self, most: int = 3) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
