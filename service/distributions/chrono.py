@@ -78,4 +78,4 @@ class Chrono:
         start = self.forget * self.units
         places = numbers(draws.xp, self.geometry, [0])[start : start + self.units]
         words = words_at(draws.xp, draws.stream, places)
-        return draws.xp.asarray(log_uniform(words.tolist(), self.t_max - 1.0))
+        return draws.xp.asarray(log_uniform(words.tolist(), self.t_max))

@@ -82,11 +82,11 @@ def truncated_std(low: float, high: float) -> float:
         return float((1 + (a * fa - b * fb) / mass - ((fa - fb) / mass) ** 2).sqrt())
 
 
-def log_uniform(words: Iterable[int], high: float) -> list[float]:
-    """Return the float64 nearest to ln(1 + (high - 1) (2 word + 1) / 2^33) of each word."""
+def log_uniform(words: Iterable[int], t_max: float) -> list[float]:
+    """Return the float64 nearest to ln(1 + (t_max - 2) (2 word + 1) / 2^33) of each word."""
     with localcontext() as context:
         context.prec = _DIGITS
-        step = (Decimal(high) - 1) / 2**33
+        step = (Decimal(t_max) - 2) / 2**33
         return [float((1 + step * (2 * word + 1)).ln()) for word in words]
 
 
@@ -139,3 +139,21 @@ def _series(angle: Decimal, odd: int) -> Decimal:
         order += 2
         total += term
     return total
+
+
+def root_log(numbers: Iterable[int], over: int = 1) -> float:
+    """Return the float64 nearest to the square root of a product of logarithms.
+
+    Args:
+        numbers: Whose natural logarithms are multiplied; each from 1.
+        over: What divides the product.
+
+    >>> root_log([2]), root_log([6, 6], 4) * 2 == root_log([6, 6])
+    (0.8325546111576977, True)
+    """
+    with localcontext() as context:
+        context.prec = _DIGITS
+        product = Decimal(1)
+        for number in numbers:
+            product *= Decimal(number).ln()
+        return float((product / over).sqrt())
