@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import service
 from service.backends import Backend, kernel
 from service.buffers import SMALLEST
+from service.numerics.memo import Memo
 from service.pipeline import LARGEST, Pipeline
 from service.plan import PlannedTensor
 from tests.support import bytes_of, plan_of, recipe_of, tensor, wait_until
@@ -42,11 +43,11 @@ class Watched:
         self.firsts: list[int] = []
         self.threads: set[str] = set()
 
-    def fill(self, tensor: PlannedTensor, first: int, out: Any) -> None:
+    def fill(self, tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
         self.firsts.append(first)
         self.threads.add(threading.current_thread().name)
         assert self.open.wait(60)
-        kernel().fill(tensor, first, out)
+        kernel().fill(tensor, first, out, memo)
 
 
 @given(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE)))
@@ -104,11 +105,11 @@ def test_one_tensors_chunks_come_from_one_worker() -> None:
     barrier = threading.Barrier(2)
     threads: set[str] = set()
 
-    def fill(tensor: PlannedTensor, first: int, out: Any) -> None:
+    def fill(tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
         if len(threads) < 2:
             threads.add(threading.current_thread().name)
             barrier.wait(60)  # passes only when two threads are inside at once
-        kernel().fill(tensor, first, out)
+        kernel().fill(tensor, first, out, memo)
 
     watched.fill = fill  # type: ignore[method-assign]
     plan = plan_of(recipe_of(tensor(shape=[1 << 21])))
@@ -193,7 +194,7 @@ def test_failure_of_a_worker_is_swallowed() -> None:
     class Broken:
         name = "broken"
 
-        def fill(self, tensor: PlannedTensor, first: int, out: Any) -> None:
+        def fill(self, tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
             raise OSError("the device is gone")
 
     backend: Backend = Broken()
@@ -256,7 +257,7 @@ def test_buffer_is_written_after_a_failed_fill() -> None:
     watched = Watched()
     inside = threading.Event()
 
-    def fill(tensor: PlannedTensor, first: int, out: Any) -> None:
+    def fill(tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
         if first:
             raise OSError("the device is gone")
         inside.set()

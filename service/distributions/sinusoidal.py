@@ -42,8 +42,17 @@ class Sinusoidal:
 
     @property
     def moments(self) -> tuple[float, float]:
-        """Mean and standard deviation, roughly: of whole waves."""
-        return 0.0, math.sqrt(0.5)
+        """Mean and standard deviation; sine and cosine squared sum to 1."""
+        rows, columns = self.geometry.shape
+        half = columns // 2
+        total = 0.0
+        for i in range(half if rows else 0):
+            w = self.max_timescale ** (-i / (half - 1))
+            size = math.sin(rows * w / 2) / math.sin(w / 2)  # of the sum of e^(ipw) over positions
+            middle = (rows - 1) * w / 2
+            total += size * (math.sin(middle) + math.cos(middle))
+        mean = total / (rows * columns) if rows else 0.0
+        return mean, math.sqrt(0.5 - mean * mean)
 
     @property
     def extremes(self) -> tuple[float, float]:

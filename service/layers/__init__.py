@@ -1,18 +1,59 @@
-"""Layers: types that, with a convention's names and layouts, give tensors. One family a file."""
+"""Layers: types that, with a convention's names and layouts, give tensors. One family a file.
 
-from typing import Annotated
+A new one is its class, its line here and its row in docs/layers.md.
+"""
+
+from typing import Annotated, get_args
 
 from pydantic import Field
 
+from service.layers.activation import PRelu
+from service.layers.attention import MultiheadAttention
+from service.layers.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
+from service.layers.embedding import Embedding
 from service.layers.form import Convention
 from service.layers.layer import Layer
-from service.layers.linear import Linear
+from service.layers.linear import Bilinear, Linear
+from service.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm
+from service.layers.recurrent import Gru, Lstm, Rnn
+from service.layers.separable import DepthwiseConv2d, SeparableConv2d
 
-AnyLayer = Annotated[Linear, Field()]
+_Layers = (
+    Linear
+    | Bilinear
+    | Embedding
+    | Conv1d
+    | Conv2d
+    | Conv3d
+    | ConvTranspose1d
+    | ConvTranspose2d
+    | ConvTranspose3d
+    | DepthwiseConv2d
+    | SeparableConv2d
+    | Rnn
+    | Lstm
+    | Gru
+    | MultiheadAttention
+    | LayerNorm
+    | RmsNorm
+    | BatchNorm
+    | GroupNorm
+    | InstanceNorm
+    | PRelu
+)
+
+AnyLayer = Annotated[_Layers, Field(discriminator="type")]
 """Every layer, for the recipe's discriminated union."""
 
 LAYERS: dict[str, type[Layer]] = {
-    kind.model_fields["type"].annotation.__args__[0]: kind for kind in (Linear,)
+    get_args(kind.model_fields["type"].annotation)[0]: kind for kind in get_args(_Layers)
 }
 """Every layer by the type that a recipe gives it."""
 

@@ -1,10 +1,11 @@
-"""What a scheme over a whole model is: from a weight's role and the model around it to its init."""
+"""What a scheme over a whole model is: from the roles of its weights to their inits."""
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, NamedTuple, Protocol
 
-from service.model_schemes.role import Placed, Whole
-from service.schemes import Scheme
+from service.model_schemes.role import Whole
+from service.schemes import Ones, Scheme, Zeros
 
 
 class Extra(NamedTuple):
@@ -21,6 +22,26 @@ class Extra(NamedTuple):
     init: Scheme
 
 
+def layer_norm(name: str, size: int) -> tuple[Extra, Extra]:
+    """Return a LayerNorm: its scales 1, its biases 0."""
+    return Extra(f"{name}.weight", (size,), Ones()), Extra(f"{name}.bias", (size,), Zeros())
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """What a scheme makes of a model.
+
+    Args:
+        inits: The init of each of the model's weights, in their order.
+        extras: Tensors that the scheme adds.
+        forward: Constants that the forward pass needs, by name.
+    """
+
+    inits: Sequence[Scheme]
+    extras: Sequence[Extra] = ()
+    forward: Mapping[str, float] = field(default_factory=dict)
+
+
 class ModelScheme(Protocol):
     """A frozen dataclass whose fields are the scheme's parameters, with their defaults.
 
@@ -34,20 +55,19 @@ class ModelScheme(Protocol):
     def scheme(self) -> str:
         """The scheme's name in a recipe."""
 
-    def init(self, weight: Placed, own: Scheme, whole: Whole) -> Scheme:
-        """Return a weight's init.
-
-        Args:
-            weight: The weight, or the part of a packed one.
-            own: What the model's architecture, or the layer, would have it.
-            whole: The model around it.
+    def arrange(self, whole: Whole) -> Arranged:
+        """Return what the scheme makes of a model.
 
         Raises:
-            SchemeError: The scheme is not defined for such a model.
+            SchemeError: It is not defined for such a model.
         """
 
-    def extras(self, whole: Whole) -> Sequence[Extra]:
-        """Return the tensors that the scheme adds."""
 
-    def forward(self, whole: Whole) -> dict[str, float]:
-        """Return the constants that the forward pass needs, by name."""
+def canonical(scheme: ModelScheme) -> dict[str, Any]:
+    """Return a scheme as the object that a recipe would hold: its name and what is not default."""
+    parameters = {
+        f.name: getattr(scheme, f.name)
+        for f in fields(scheme)  # type: ignore[arg-type]
+        if f.name != "scheme" and getattr(scheme, f.name) != f.default
+    }
+    return {"scheme": scheme.scheme, **parameters}

@@ -1,15 +1,39 @@
 """Models: a Hugging Face config.json to the tensors of its checkpoint. One family a file."""
 
+import difflib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from service.errors import ModelError, Problem, shown
-from service.models.config import Config
+from service.models.bert import Bert
+from service.models.clip import Clip, ClipText, ClipVision
+from service.models.config import Config, aliases_of
 from service.models.gpt2 import Gpt2
+from service.models.llama import Llama, Mistral, Qwen2, Qwen3
+from service.models.presets import presets
+from service.models.resnet import ResNet
+from service.models.t5 import T5
+from service.models.vit import Vit
+from service.models.whisper import Whisper
 
-FAMILIES: tuple[type[Config], ...] = (Gpt2,)
+FAMILIES: tuple[type[Config], ...] = (
+    Gpt2,
+    Llama,
+    Mistral,
+    Qwen2,
+    Qwen3,
+    Bert,
+    Vit,
+    T5,
+    Whisper,
+    Clip,
+    ClipText,
+    ClipVision,
+    ResNet,
+)
 """Every family."""
 
 MODEL_TYPES: dict[str, type[Config]] = {
@@ -22,18 +46,17 @@ def model_of(config: Mapping[str, Any]) -> Config:
     """Return the model that a config.json describes.
 
     Args:
-        config: The document as it is.
+        config: The document as it is; or a ``preset`` and what to change of it.
 
     Raises:
         ModelError: No family makes it, or a field that makes tensors is wrong.
     """
-    named = config.get("model_type")
+    document = config_of(config)
+    named = document.get("model_type")
     if not isinstance(named, str) or named not in MODEL_TYPES:
-        known = ", ".join(sorted(MODEL_TYPES))
-        detail = f"no model_type {shown(named)} is known; known are {known}"
-        raise ModelError([Problem("/model_type" if "model_type" in config else "", detail)])
+        raise ModelError([_unknown("model_type", named, MODEL_TYPES, document)])
     try:
-        return MODEL_TYPES[named].model_validate(dict(config))
+        return MODEL_TYPES[named].model_validate(document)
     except ValidationError as error:
         problems = [
             Problem("".join(f"/{step}" for step in entry["loc"]), entry["msg"])
@@ -42,4 +65,63 @@ def model_of(config: Mapping[str, Any]) -> Config:
         raise ModelError(problems) from None
 
 
-__all__ = ["FAMILIES", "MODEL_TYPES", "Config", "model_of"]
+def config_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole config.json: a preset's fields, and over them those given.
+
+    Args:
+        config: A config.json, or a ``preset`` and what to change of it.
+
+    Raises:
+        ModelError: There is no such preset.
+    """
+    if "preset" not in config:
+        return dict(config)
+    name = config["preset"]
+    if not isinstance(name, str) or name not in presets():
+        raise ModelError([_unknown("preset", name, presets(), config)])
+    changes = {key: value for key, value in config.items() if key != "preset"}
+    return presets()[name] | changes
+
+
+def _unknown(key: str, named: Any, known: Mapping[str, Any], config: Mapping[str, Any]) -> Problem:
+    valid = ", ".join(sorted(known))
+    if key not in config:
+        return Problem("", f"a model has a {key}, one of {valid}; or a preset")
+    close = difflib.get_close_matches(str(named)[:100], known, n=1)
+    hint = f": did you mean {close[0]}?" if close else ""
+    return Problem(f"/{key}", f"no {key} is called {shown(named)}{hint}; known are {valid}")
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Return every family: what its configs are, what it reads of them, its presets; JSON-ready.
+
+    >>> catalogue()[0]["model_types"], catalogue()[0]["fields"]["n_layer"]["default"]
+    (['gpt2'], 12)
+    """
+    return [
+        {
+            "model_types": list(family.model_types),
+            "summary": (inspect.getdoc(family) or "").partition("\n")[0],
+            "source": family.source,
+            "architectures": list(family.known),
+            "fields": {
+                name: ({"aliases": aliases} if (aliases := aliases_of(family, name)) else {})
+                | {key: value for key, value in entry.items() if key not in ("title", "$ref")}
+                for name, entry in _properties(family).items()
+            },
+            "presets": [
+                name
+                for name, preset in presets().items()
+                if preset["model_type"] in family.model_types
+            ],
+        }
+        for family in FAMILIES
+    ]
+
+
+def _properties(family: type[Config]) -> dict[str, dict[str, Any]]:
+    properties: dict[str, dict[str, Any]] = family.model_json_schema(by_alias=False)["properties"]
+    return properties
+
+
+__all__ = ["FAMILIES", "MODEL_TYPES", "Config", "catalogue", "config_of", "model_of"]

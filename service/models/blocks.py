@@ -88,7 +88,11 @@ def embedding(
     if padding is None:
         return normal(name, shape, std, role)
     law, row = Normal(std=std), padding % shape[0]
-    rows = [(row, law, role), (1, ZEROS, VECTOR), (shape[0] - row - 1, law, role)]
-    cut = [(size, init, part) for size, init, part in rows if size]
+    rows: list[tuple[int, Scheme, Role]] = [
+        (row, law, role),
+        (1, ZEROS, VECTOR),
+        (shape[0] - row - 1, law, role),
+    ]
+    cut = [part for part in rows if part[0]]
     of = parts(0, [(size, init) for size, init, _ in cut])
-    return Weight(tensor(name, shape, None, parts=of), tuple(part for *_, part in cut))
+    return Weight(tensor(name, shape, None, parts=of), tuple(own for _, _, own in cut))

@@ -1,9 +1,18 @@
 """What every model family is: a Hugging Face config.json, of which it reads what makes tensors."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from service.errors import ModelError, Problem, shown
@@ -67,6 +76,18 @@ class Config(BaseModel):
     model_type: str
     architectures: Annotated[tuple[str, ...], Field(strict=False)] | None = None
 
+    _keys: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keys_kept(cls, config: dict[str, Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Remember the fields that the document gives under another name."""
+        model = validate(config)
+        for name in cls.model_fields:
+            used = [key for key in aliases_of(cls, name) if key in config]
+            model._keys[name] = used[0] if used else name  # noqa: SLF001
+        return model
+
     @property
     def architecture(self) -> str:
         """The class whose file this is."""
@@ -95,7 +116,22 @@ class Config(BaseModel):
         """Yield a problem if the field ``part`` does not divide the field ``whole``."""
         size, parts = getattr(self, whole), getattr(self, part)
         if size % parts:
-            yield Problem(f"/{part}", f"{parts} does not divide {whole}, {size}")
+            yield self.problem(part, f"{parts} does not divide {self.key_of(whole)}, {size}")
+
+    def problem(self, field: str, detail: str) -> Problem:
+        """Return what is wrong with a field, at the key that the document has for it."""
+        return Problem(f"/{self.key_of(field)}", detail)
+
+    def key_of(self, field: str) -> str:
+        """Return the key that the document has for a field."""
+        return self._keys.get(field, field)
+
+
+def aliases_of(family: type[Config], field: str) -> list[str]:
+    """Return a field's other names, which win over its own, first to last."""
+    alias = family.model_fields[field].validation_alias
+    names = alias.choices if isinstance(alias, AliasChoices) else []
+    return [name for name in names if isinstance(name, str) and name != field]
 
 
 class Padded(Config):

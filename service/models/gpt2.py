@@ -122,5 +122,3 @@ class Gpt2(Labelled):
         "GPT2ForTokenClassification": Architecture("transformer.", (body, classifier)),
         "GPT2ForQuestionAnswering": Architecture("transformer.", (body, question)),
     }
-
-

@@ -40,6 +40,13 @@ class GatedDecoder(Padded, Labelled):
         """The linear layers of a block that have a bias."""
         return ()
 
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield what of the config cannot be true together."""
+        yield from super().contradictions()
+        if not self.head_width:
+            detail = f"more heads than hidden_size, {self.hidden_size}, leave none of them a width"
+            yield Problem("/num_attention_heads", detail)
+
     def body(self, prefix: str) -> Iterator[Weight]:
         """Yield the base model's tensors."""
         name, shape = f"{prefix}embed_tokens.weight", (self.vocab_size, self.hidden_size)
@@ -176,7 +183,7 @@ class Qwen3(GatedDecoder):
     vocab_size: Count = 151936
     intermediate_size: Count = 22016
     num_key_value_heads: Count | None = 32
-    head_dim: Count | None = 128
+    head_dim: Count = 128
     attention_bias: bool = False
 
     @property

@@ -1,17 +1,21 @@
 """Lowering: layers and models become tensors, and a scheme over them all has its say."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from service.errors import LayerError, ModelError, SchemeError
-from service.model_schemes import ModelScheme, Placed, Whole
-from service.models import model_of
+from pydantic import AliasChoices
+
+from service.errors import LayerError, ModelError, SchemeError, shown
+from service.model_schemes import ModelScheme, Mup, Placed, Whole
+from service.models import MODEL_TYPES, config_of, model_of
 from service.numerics.fans import Geometry
 from service.plan.complaints import Complaints
 from service.plan.rules import TensorRequest
 from service.recipe.model import Recipe
 from service.schemes import Scheme
-from service.tensor import Part, Parts, Tensor
+from service.tensor import Tensor
 from service.weight import Weight, tensor
 
 
@@ -40,10 +44,10 @@ def lower(recipe: Recipe, complaints: Complaints) -> Lowered:
     complaints.raise_if_any()
     lowered = Lowered(raw)
     scheme = recipe.model_scheme
-    if scheme is not None:
-        if not placed:
-            complaints.add("/model_scheme", "it needs a model, or layers that declare a role")
-        placed, lowered.forward = _arranged(placed, scheme, complaints)
+    if scheme is not None and not placed:
+        complaints.add("/model_scheme", "it needs a model, or layers that declare a role")
+    elif scheme is not None:
+        placed, lowered.forward = _arranged(placed, recipe, scheme, complaints)
     lowered.requests += [
         TensorRequest(weight.tensor, pointer, weight.source, is_raw=False)
         for weight, pointer in placed
@@ -76,25 +80,89 @@ def _of_model(recipe: Recipe, complaints: Complaints) -> Iterator[Sited]:
 
 
 def _arranged(
-    placed: list[Sited], scheme: ModelScheme, complaints: Complaints
+    placed: list[Sited], recipe: Recipe, scheme: ModelScheme, complaints: Complaints
 ) -> tuple[list[Sited], dict[str, float]]:
     """Return the weights with the scheme's inits and its own tensors, and its constants."""
-    whole = Whole.of(seen for weight, _ in placed for seen, _ in _seen(weight))
+    seen = [list(_seen(weight)) for weight, _ in placed]
     try:
-        arranged = [(_rearranged(weight, scheme, whole), pointer) for weight, pointer in placed]
-        extras = [
-            (Weight(tensor(extra.name, extra.shape, extra.init)), "/model_scheme")
-            for extra in scheme.extras(whole)
-        ]
-        return [*arranged, *extras], scheme.forward(whole)
+        weights = list(itertools.chain(*seen))
+        if isinstance(scheme, Mup) and scheme.base is not None:
+            weights = _beside_base(weights, recipe, scheme.base, complaints)
+        arranged = scheme.arrange(Whole(tuple(weights)))
     except SchemeError as error:
         complaints.add("/model_scheme", str(error))
         complaints.raise_if_any()
         raise
+    inits = iter(arranged.inits)
+    changed = [
+        (_rearranged(weight, list(itertools.islice(inits, len(parts)))), pointer)
+        for (weight, pointer), parts in zip(placed, seen, strict=True)
+    ]
+    extras = [
+        (Weight(tensor(extra.name, extra.shape, extra.init)), "/model_scheme")
+        for extra in arranged.extras
+    ]
+    return [*changed, *extras], dict(arranged.forward)
 
 
-def _seen(weight: Weight) -> Iterator[tuple[Placed, Scheme]]:
-    """Yield each part of a weight as the scheme sees it, with its init."""
+def _beside_base(
+    weights: list[Placed], recipe: Recipe, base: Mapping[str, Any], complaints: Complaints
+) -> list[Placed]:
+    """Return the weights of a model, each with the same weight of its base.
+
+    Raises:
+        SchemeError: There are layers, or the base is another model.
+    """
+    if recipe.model is None or recipe.layers:
+        raise SchemeError(
+            "base changes the config of a model: for layers, in a recipe of their own, state"
+            " width_mult"
+        )
+    narrow: list[Placed] = []
+    try:
+        for weight in model_of(_base_config(recipe.model, base)).weights():
+            narrow += _seen(weight)
+    except ModelError as error:
+        for problem in error.problems:
+            place = problem.pointer[1:] or "model"
+            complaints.add("/model_scheme/base", f"{place}: {problem.detail}")
+        complaints.raise_if_any()
+    pairs = list(itertools.zip_longest(weights, narrow))
+    for ours, theirs in pairs:
+        if not ours or not theirs or ours[:1] != theirs[:1] or ours.role[:1] != theirs.role[:1]:
+            name = shown((ours or theirs).name)
+            raise SchemeError(
+                f"base changes more than widths, so that {name} has no counterpart: leave depth,"
+                " heads' layout and what else decides which tensors there are as in the model"
+            )
+    return [ours._replace(base=theirs) for ours, theirs in pairs]
+
+
+def _base_config(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the base model's config.json: each of its fields replaces all names of that field.
+
+    Raises:
+        SchemeError: The family reads no such field.
+    """
+    document = config_of(config)
+    fields = MODEL_TYPES[document["model_type"]].model_fields
+    names = [_names(name, field.validation_alias) for name, field in fields.items()]
+    for key, value in base.items():
+        of_field = next((choices for choices in names if key in choices), None)
+        if of_field is None:
+            known = ", ".join(sorted(itertools.chain(*names)))
+            raise SchemeError(f"base: no tensor depends on {shown(key)}; known are {known}")
+        document = {k: v for k, v in document.items() if k not in of_field} | {key: value}
+    return document
+
+
+def _names(name: str, alias: object) -> set[str]:
+    """Return every name under which a config.json may have a field."""
+    return {str(choice) for choice in alias.choices} if isinstance(alias, AliasChoices) else {name}
+
+
+def _seen(weight: Weight) -> Iterator[Placed]:
+    """Yield each part of a weight as the scheme sees it."""
     asked = weight.source.tensor if weight.source else weight.tensor
     start = 0
     for index, role in enumerate(weight.roles):
@@ -106,7 +174,7 @@ def _seen(weight: Weight) -> Iterator[tuple[Placed, Scheme]]:
             geometry = geometry._replace(axis=asked.parts.axis, start=start, stop=stop)
             start, init = stop, part.init or init
         if init is not None:
-            yield Placed(weight.tensor.name, role, *_fans(geometry)), init
+            yield Placed(weight.tensor.name, role, *_fans(geometry), init)
 
 
 def _fans(geometry: Geometry) -> tuple[int, int]:
@@ -116,8 +184,7 @@ def _fans(geometry: Geometry) -> tuple[int, int]:
         return 0, 0
 
 
-def _rearranged(weight: Weight, scheme: ModelScheme, whole: Whole) -> Weight:
-    inits = [scheme.init(seen, own, whole) for seen, own in _seen(weight)]
+def _rearranged(weight: Weight, inits: list[Scheme]) -> Weight:
     if weight.source:
         changed = _with_inits(weight.source.tensor, inits)
         return weight._replace(source=weight.source._replace(tensor=changed))
@@ -130,7 +197,7 @@ def _with_inits(asked: Tensor, inits: list[Scheme]) -> Tensor:
     if asked.parts is None:
         return asked.model_copy(update={"init": inits[0]})
     of = tuple(
-        Part.model_construct(size=part.size, init=init, fan=part.fan)
+        part.model_copy(update={"init": init})
         for part, init in zip(asked.parts.of, inits, strict=True)
     )
-    return asked.model_copy(update={"parts": Parts.model_construct(axis=asked.parts.axis, of=of)})
+    return asked.model_copy(update={"parts": asked.parts.model_copy(update={"of": of})})

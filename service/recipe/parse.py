@@ -14,7 +14,7 @@ from service.limits import Limits
 from service.recipe.model import Recipe, Rule
 from service.recipe.strictjson import pointer, read
 from service.schemes import SCHEMES
-from service.tensor import Part, Parts, StatedFan, Tensor
+from service.tensor import Draw, Part, Parts, StatedFan, Tensor
 
 _OBJECTS: dict[str, type[BaseModel]] = {
     "tensors": Tensor,
@@ -22,6 +22,7 @@ _OBJECTS: dict[str, type[BaseModel]] = {
     "parts": Parts,
     "of": Part,
     "fan": StatedFan,
+    "draw": Draw,
 }
 _MISSING = {"missing", "missing_argument"}
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}

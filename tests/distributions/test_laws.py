@@ -18,7 +18,8 @@ from service.distributions import (
 from service.errors import EmptyTruncation, LawOverflow
 from service.numerics.draws import Run
 from service.numerics.fans import Geometry
-from service.numerics.keys import stream_of
+from service.numerics.keys import Stream, stream_of
+from service.numerics.workspace import Workspace
 
 COUNT = 1 << 20
 LAWS: list[Distribution] = [
@@ -33,8 +34,12 @@ LAWS: list[Distribution] = [
 ]
 
 
+def run(stream: Stream, count: int) -> Run:
+    return Run(np, stream, 0, count, Workspace(stream))
+
+
 def sample(law: Distribution, seed: int = 0, count: int = COUNT) -> np.ndarray:
-    values = law.sample(Run(np, stream_of(seed, "law"), 0, count))
+    values = law.sample(run(stream_of(seed, "law"), count))
     assert values.dtype == np.float64
     return np.asarray(values)
 
@@ -74,7 +79,7 @@ def test_sample_has_another_shape_than_its_law(law: Distribution) -> None:
 def test_streams_of_other_names_or_neighbours_are_correlated() -> None:
     law = Normal(0.0, 1.0)
     first = sample(law)
-    other = np.asarray(law.sample(Run(np, stream_of(0, "other"), 0, COUNT)))
+    other = np.asarray(law.sample(run(stream_of(0, "other"), COUNT)))
     pairs = [(first, other), (first, sample(law, seed=1)), (first[:-1], first[1:])]
     for a, b in pairs:
         assert abs(np.corrcoef(a, b)[0, 1]) < 5 / math.sqrt(COUNT)

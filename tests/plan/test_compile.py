@@ -130,7 +130,7 @@ def test_default_init_hides_where_it_fails() -> None:
 
 
 def test_empty_recipe_is_taken() -> None:
-    assert "at least one tensor" in problems_of(recipe_of())["/tensors"]
+    assert "state tensors, layers or a model" in problems_of(recipe_of())["/tensors"]
 
 
 @pytest.mark.parametrize(

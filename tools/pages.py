@@ -1,0 +1,68 @@
+"""Write the tables of docs/schemes.md anew, from the schemes themselves.
+
+What stands above the mark is written by hand and stays.
+"""
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from service.catalogue import schemes
+from service.schemes import SCHEMES
+
+PAGE = Path(__file__).parents[1] / "docs/schemes.md"
+MARK = "<!-- From here on the page is made by python -m tools.pages. -->\n"
+
+
+def page(text: str) -> str:
+    """Return the page with everything below the mark made anew."""
+    head, mark, _ = text.partition(MARK)
+    if not mark:
+        raise ValueError(f"{PAGE.name} has lost its mark")
+    return head + mark + "".join(_section(entry) for entry in schemes())
+
+
+def _section(entry: dict[str, Any]) -> str:
+    docs = inspect.getdoc(SCHEMES[entry["name"]]) or ""
+    prose, _, rest = docs.partition("\nArgs:\n")
+    prose = prose.partition("\n>>>")[0].strip().replace("``", "`")
+    meanings = dict(re.findall(r"^    (\w+): ((?:.+\n?(?:        .+\n?)*))", rest, re.MULTILINE))
+    lines = [f"\n## {entry['name']}\n\n{prose}\n"]
+    lines.append(f"\n`{entry['formula']}` ([source]({entry['source']}))\n")
+    if entry["parameters"]:
+        lines.append("\n| parameter | default | values | what |\n|---|---|---|---|\n")
+    for name, schema in entry["parameters"].items():
+        default = "required" if schema["required"] else f"`{_default(schema['default'])}`"
+        meaning = " ".join(meanings[name].split()).replace("``", "`").replace("|", "\\|")
+        lines.append(f"| `{name}` | {default} | {_values(schema)} | {meaning} |\n")
+    if aliases := [f"`{alias}`" for alias in entry["aliases"]]:
+        lines.append(f"\nAlso called {', '.join(aliases)}.\n")
+    return "".join(lines)
+
+
+def _default(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _values(schema: dict[str, Any]) -> str:
+    """Return what a parameter may be, in words."""
+    if "anyOf" in schema:
+        return ", or ".join(_values(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kinds = {"boolean": "`true`, `false`", "string": "letters", "array": "two numbers, ascending"}
+    if schema["type"] in kinds:
+        return kinds[schema["type"]]
+    word = "a whole number" if schema["type"] == "integer" else "a number"
+    if "exclusiveMinimum" in schema:
+        return f"{word} above {schema['exclusiveMinimum']}"
+    if "minimum" in schema:
+        most = f" to {schema['maximum']}" if "maximum" in schema else ""
+        return f"{word} from {schema['minimum']}{most}"
+    return "any finite number"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
