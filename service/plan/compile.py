@@ -10,11 +10,10 @@ from service.plan.lower import lower
 from service.plan.model import Plan, PlannedTensor
 from service.plan.rules import TensorRequest, apply_rules, included
 from service.plan.tensor import plan_tensor
+from service.plan.warnings import warnings_of
 from service.recipe.model import Recipe
 from service.recipe.strictjson import pointer
 from service.schemes.truncated_normal import TruncatedNormal
-
-_MOST_WARNINGS = 20
 
 
 def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
@@ -105,22 +104,11 @@ def _laid_out(
     )
     complaints.check_limit("/tensors", "bytes of header", len(header), "max_header_bytes")
     complaints.raise_if_any()
-    return Plan(recipe.generator, header, tuple(placed), _warnings(placed), forward)
-
-
-def _warnings(tensors: list[PlannedTensor]) -> tuple[Problem, ...]:
-    """Laws whose spread the dtype cannot show; the first ones and a count of the rest."""
-    found = [
-        Problem(
-            "",
-            f"{shown(tensor.name)}: a std of {std:g} is below {tensor.dtype.name}'s smallest"
-            f" normal value, {tensor.dtype.smallest:g}",
-        )
-        for tensor in tensors
-        for region in tensor.regions
-        if 0.0 < (std := region.law.moments[1]) < tensor.dtype.smallest
-    ]
-    if len(found) > _MOST_WARNINGS:
-        more = len(found) - _MOST_WARNINGS
-        return (*found[:_MOST_WARNINGS], Problem("", f"and {more} more like these"))
-    return tuple(found)
+    return Plan(
+        generator=recipe.generator,
+        header=header,
+        tensors=tuple(placed),
+        warnings=warnings_of(placed),
+        forward=forward,
+        asked=tuple(tensor.name for tensor in tensors),
+    )

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from service.errors import SchemeError
+from service.plan.gains import chain, gains
 from service.plan.model import Plan, PlannedTensor, Region
 from service.recipe.model import Recipe
 from service.tensor import canonical_init
@@ -17,8 +18,9 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
         plan: What it compiled to.
 
     Returns:
-        JSON-ready: per tensor its scheme, law, fans, gain, moments, range and place in the file;
-        totals, identities and warnings.
+        JSON-ready: per tensor its scheme with formula and source, law, fans, gains, moments, range
+        and place in the file; the gains of all layers as a chain, which they are only where each
+        follows the other; totals, identities and warnings.
     """
     return {
         "generator": plan.generator,
@@ -28,9 +30,16 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
         "total_bytes": plan.nbytes,
         "header_bytes": len(plan.header),
         "forward": plan.forward,
+        "chain": None if recipe.model else chain(_in_order(plan)),
         "warnings": [warning.detail for warning in plan.warnings],
         "tensors": [_tensor(tensor) for tensor in plan.tensors],
     }
+
+
+def _in_order(plan: Plan) -> list[PlannedTensor]:
+    """Return the tensors in the order in which the recipe names them."""
+    by_name = {tensor.name: tensor for tensor in plan.tensors}
+    return [by_name[name] for name in plan.asked]
 
 
 def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
@@ -42,6 +51,8 @@ def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
     }
     if tensor.shape != tensor.full_shape:
         row |= {"full_shape": tensor.full_shape, "slice": tensor.block}
+    if tensor.order:
+        row |= {"draw_order": tensor.order}
     if len(tensor.regions) == 1:
         return row | _region(tensor.regions[0])
     parts = [{"start": r.start, "stop": r.stop, **_region(r)} for r in tensor.regions]
@@ -50,6 +61,7 @@ def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
 
 def _region(region: Region) -> dict[str, Any]:
     mean, std = region.law.moments
+    forward, backward = gains(region) or (None, None)
     low, high = region.law.extremes
     gain_squared = getattr(region.scheme, "gain_squared", None)
     try:
@@ -63,6 +75,10 @@ def _region(region: Region) -> dict[str, Any]:
         "fan_in": fans.fan_in if fans else None,
         "fan_out": fans.fan_out if fans else None,
         "gain": None if gain_squared is None else math.sqrt(gain_squared),
+        "forward_gain": forward,
+        "backward_gain": backward,
+        "formula": region.scheme.formula,
+        "source": region.scheme.source,
         "mean": mean,
         "std": std,
         "low": low,
@@ -84,6 +100,10 @@ def _mixture(tensor: PlannedTensor) -> dict[str, Any]:
         "fan_in": None,
         "fan_out": None,
         "gain": None,
+        "forward_gain": None,
+        "backward_gain": None,
+        "formula": None,
+        "source": None,
         "mean": mean,
         "std": std,
         "low": min(r.law.extremes[0] for r in tensor.regions),

@@ -125,6 +125,7 @@ class Plan:
         tensors: In file order.
         warnings: What is allowed and probably not meant.
         forward: Constants that the forward pass needs, by name.
+        asked: The tensors' names in the recipe's order.
         memo: What the chunks of one file share; it has no part in what the file is.
     """
 
@@ -133,6 +134,7 @@ class Plan:
     tensors: tuple[PlannedTensor, ...]
     warnings: tuple[Problem, ...] = ()
     forward: dict[str, float] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     @cached_property
