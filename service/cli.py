@@ -25,12 +25,15 @@ from rich.text import Text
 
 import service
 from service.backends import kernel
+from service.catalogue import framework as names_of
+from service.catalogue import model_schemes
 from service.catalogue import schemes as catalogue
 from service.errors import InvalidRecipe, TensorseedError
 from service.native import PATHS
 from service.output import write
 from service.plan import Plan
 from service.recipe import Recipe
+from service.schemes import FRAMEWORKS
 from service.settings import PREFIX, Settings
 
 _SHOW_PROGRESS_FROM = 32 * 2**20
@@ -160,10 +163,15 @@ def verify(recipe: BinaryIO, file: Path) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/schemes answers.")
-def schemes(*, as_json: bool) -> None:
+@click.option("--framework", type=click.Choice(list(FRAMEWORKS)), help="Only what it calls them.")
+def schemes(*, as_json: bool, framework: str | None) -> None:
     """List the schemes that a recipe may name."""
+    if framework is not None:
+        _print_framework(names_of(framework), as_json=as_json)
+        return
     if as_json:
-        click.echo(json.dumps({"schemes": catalogue()}, indent=2, ensure_ascii=False))
+        listed = {"schemes": catalogue(), "model_schemes": model_schemes()}
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
     rows = [
         (
@@ -173,6 +181,10 @@ def schemes(*, as_json: bool) -> None:
             ", ".join(entry["aliases"]),
         )
         for entry in catalogue()
+    ]
+    rows += [
+        (f"model_scheme {entry['name']}", entry["formula"], ", ".join(entry["parameters"]), "")
+        for entry in model_schemes()
     ]
     _print_table(("scheme", "formula", "parameters", "also called"), rows)
 
@@ -192,6 +204,18 @@ def config(*, as_json: bool) -> None:
     ]
     _print_table(("setting", "value", "variable", "what"), rows)
     click.echo(f"{computes}{'' if PATHS else ': no C compiler was found when this was installed'}.")
+
+
+def _print_framework(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (name, json.dumps(entry["init"]), entry["note"] or "")
+        for name, entry in found["names"].items()
+    ]
+    rows += [(name, "", why) for name, why in found["unmapped"].items()]
+    _print_table((found["title"], "object", "note"), rows)
 
 
 def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:

@@ -3,7 +3,6 @@
 import difflib
 import json
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -12,7 +11,15 @@ from pydantic_core import PydanticCustomError
 from service.errors import shown
 from service.limits import MAX_DIMENSION
 from service.numerics.fans import Fans
-from service.schemes import ALIASES, SCHEME_ALIASES, SCHEMES, AnyScheme, Scheme
+from service.schemes import (
+    ALIASES,
+    FRAMEWORK_ALIASES,
+    SCHEME_ALIASES,
+    SCHEMES,
+    UNMAPPED,
+    AnyScheme,
+)
+from service.schemes.scheme import canonical
 
 FloatDType = Literal["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"]
 AnyDType = Literal["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "I64"]
@@ -21,20 +28,22 @@ AnyDType = Literal["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "I64"]
 def _object_of(init: Any) -> Any:
     """Replace an alias by the object that it stands for, and a scheme's other name by its own."""
     if isinstance(init, str):
-        if init not in ALIASES:
+        named = ALIASES.get(init) or FRAMEWORK_ALIASES.get(init)
+        if named is None:
             raise _unknown_scheme(init, ALIASES)
-        return ALIASES[init]
+        return named
     if not isinstance(init, dict):
         raise PydanticCustomError("init_type", "an init is a name or an object with a scheme")
     name = init.get("scheme")
     if not isinstance(name, str):
         raise PydanticCustomError("init_scheme", "an init object names its scheme as a string")
     name = SCHEME_ALIASES.get(name, name)
-    if name not in SCHEMES and name in ALIASES:
+    named = ALIASES.get(name) or FRAMEWORK_ALIASES.get(name)
+    if name not in SCHEMES and named is not None:
         raise PydanticCustomError(
             "alias_as_scheme",
             '{name} is short for {object}: write "init": "{name}", or that object',
-            {"name": name, "object": json.dumps(ALIASES[name])},
+            {"name": name, "object": json.dumps(named)},
         )
     if name not in SCHEMES:
         raise _unknown_scheme(name, SCHEMES)
@@ -42,10 +51,15 @@ def _object_of(init: Any) -> Any:
 
 
 def _unknown_scheme(name: str, known: Iterable[str]) -> PydanticCustomError:
-    close = difflib.get_close_matches(name[:100], known, n=1)
+    if name in UNMAPPED:
+        why = {"name": name, "why": UNMAPPED[name]}
+        return PydanticCustomError("unknown_scheme", "{name} stands for no object: {why}", why)
+    framework = name.partition(".")[0]
+    theirs = [other for other in FRAMEWORK_ALIASES if other.startswith(f"{framework}.")]
+    close = difflib.get_close_matches(name[:100], theirs or known, n=1)
     return PydanticCustomError(
         "unknown_scheme",
-        "no scheme is called {name}{hint}; valid are {known}",
+        "no scheme is called {name}{hint}; valid are {known}, and every framework's own names",
         {
             "name": shown(name),
             "hint": f": did you mean {close[0]}?" if close else "",
@@ -54,28 +68,15 @@ def _unknown_scheme(name: str, known: Iterable[str]) -> PydanticCustomError:
     )
 
 
-def canonical_init(scheme: Scheme) -> dict[str, Any]:
-    """Return a scheme as the object a recipe would hold: its name and what is not default.
-
-    >>> canonical_init(SCHEMES["xavier"]())
-    {'scheme': 'xavier'}
-    """
-    parameters = {
-        field.name: getattr(scheme, field.name)
-        for field in fields(scheme)  # type: ignore[arg-type]
-        if field.name != "scheme"
-        and (field.default is MISSING or getattr(scheme, field.name) != field.default)
-    }
-    return {"scheme": scheme.scheme, **parameters}
-
-
-_InitName = Literal[tuple(ALIASES)]  # type: ignore[valid-type]
+_OwnName = Literal[tuple(ALIASES)]  # type: ignore[valid-type]
+_FrameworkName = Annotated[str, Field(pattern=r"^\w+\.[\w.]+$", examples=["keras.HeNormal"])]
+_InitName = _OwnName | _FrameworkName
 _InitObject = Annotated[AnyScheme, Field(discriminator="scheme")]
 
 Init = Annotated[
     _InitObject,
     BeforeValidator(_object_of, json_schema_input_type=_InitName | _InitObject),
-    PlainSerializer(canonical_init),
+    PlainSerializer(canonical),
 ]
 Dimension = Annotated[int, Field(ge=0, le=MAX_DIMENSION)]
 

@@ -172,7 +172,7 @@ def _turn(elements: NDArray[Any], strides: Sequence[int], out: NDArray[Any]) -> 
         for some in (slice(0, fastest), slice(fastest + 1, None))
     )
     rows = elements.shape[fastest]
-    native.turn(elements.itemsize, rows, outer, inner, elements, out)
+    native.turn(elements.itemsize, rows, outer.data, inner.data, elements.data, out.data)
 
 
 def _offsets(sizes: Sequence[int], strides: Sequence[int]) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """A weight: one tensor of a layer or a model, the part that it plays, and where it is drawn."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from service.model_schemes.role import Role
 from service.numerics.fans import Fans
@@ -41,7 +41,7 @@ class Weight(NamedTuple):
     source: Source | None = None
 
 
-def tensor(
+def tensor(  # noqa: PLR0913 - what a tensor has
     name: str,
     shape: Sequence[int],
     init: Scheme | None,
@@ -79,5 +79,5 @@ def stated(fan: Fans) -> StatedFan:
 
 def parts(axis: int, of: Sequence[tuple[int, Scheme]]) -> Parts:
     """Return the parts of an axis, from (size, init) of each."""
-    made = [Part.model_construct(size=size, init=init, fan=None) for size, init in of]
+    made = [Part.model_construct(size=size, init=cast("Any", init), fan=None) for size, init in of]
     return Parts.model_construct(axis=axis, of=tuple(made))

@@ -29,8 +29,9 @@ def test_official_reader_refuses_an_example(path: Path, tmp_path: Path) -> None:
     recipe = service.parse(path.read_bytes())
     plan = service.save_file(recipe, tmp_path / "m.safetensors")
     with safetensors.safe_open(tmp_path / "m.safetensors", "np") as file:
-        assert sorted(file.keys()) == sorted(t.name for t in recipe.tensors)
-        assert file.metadata() == (recipe.metadata or None)
+        assert sorted(file.keys()) == sorted(t.name for t in plan.tensors)
+        constants = {f"tensorseed.{name}": repr(value) for name, value in plan.forward.items()}
+        assert file.metadata() == (recipe.metadata | constants or None)
         for planned in plan.tensors:
             view = file.get_slice(planned.name)
             assert tuple(view.get_shape()) == planned.shape

@@ -2,9 +2,9 @@
 
 `python -m tools.model_fixtures [name ...]` in an environment with torch, torchvision and
 transformers. Small models are built, saved and read back, so their names are those on disk and
-their moments those of a real initialization. Presets are too large for that: the published
-configuration stays in the fixture, and names and shapes come from the code that saving runs, on
-the meta device; the small models prove that both ways agree.
+their moments those of a real initialization. Presets are too large for that: their configurations
+are those of `service/models/presets/`, and names and shapes come from the code that saving runs,
+on the meta device; the small models prove that both ways agree.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 FIXTURES = Path("tests/models/fixtures")
+PRESETS = Path("service/models/presets")
 SEED = 20261124
 DTYPES = {"torch.float32": "F32", "torch.int64": "I64"}
 NUMPY = {"F32": "<f4", "I64": "<i8"}
@@ -32,13 +33,15 @@ Moments = dict[str, list[float]]
 class Small:
     """A class of transformers and what it is built with.
 
-    `after` is set on the configuration once it exists: T5's overrides what it is told.
+    `after` is set on the configuration once it exists: T5's overrides what it is told. `without`
+    are tensors that no model has that is loaded from a file.
     """
 
     model: str
     config: Mapping[str, Any]
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     after: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
 
 # 128 wide, so that the std of the smallest matrix is known to 1 %; the deviations from the default
@@ -160,6 +163,7 @@ SMALL = {
         "T5ForConditionalGeneration",
         T5 | {"feed_forward_proj": "gated-gelu", "initializer_factor": 0.5},
         after={"tie_word_embeddings": False, "scale_decoder_outputs": False},
+        without=("encoder.embed_tokens.weight", "decoder.embed_tokens.weight"),
     ),
     "t5-base": Small("T5Model", T5),
     "t5-encoder": Small("T5EncoderModel", T5),
@@ -195,19 +199,22 @@ SMALL = {
     "resnet-hf-image": Small("ResNetForImageClassification", RESNET),
     "resnet-hf-basic": Small("ResNetForImageClassification", RESNET | {"layer_type": "basic"}),
     "resnet-hf-base": Small("ResNetModel", RESNET),
+    "resnet-hf-backbone": Small(
+        "ResNetBackbone", RESNET | {"downsample_in_first_stage": True, "hidden_sizes": [32, 96]}
+    ),
+    "resnet-hf-no-labels": Small("ResNetForImageClassification", RESNET | {"num_labels": 0}),
 }
 
-# torchvision has no configuration file: these are ResNetConfig's fields for its constructors.
-TORCHVISION = {
-    "resnet18": ("BasicBlock", [2, 2, 2, 2]),
-    "resnet34": ("BasicBlock", [3, 4, 6, 3]),
-    "resnet50": ("Bottleneck", [3, 4, 6, 3]),
-    "resnet101": ("Bottleneck", [3, 4, 23, 3]),
-    "resnet152": ("Bottleneck", [3, 8, 36, 3]),
-}
-TORCHVISION_SMALL = {
-    "resnet-basic": ("BasicBlock", [1, 2, 1, 1]),
-    "resnet-bottleneck": ("Bottleneck", [2, 1, 1, 1]),
+# torchvision has no configuration file: these are ResNetConfig's fields for its constructor.
+TORCHVISION: dict[str, dict[str, Any]] = {
+    "resnet-basic": {"layer_type": "basic", "depths": [1, 2, 1, 1], "num_labels": 5},
+    "resnet-bottleneck": {"layer_type": "bottleneck", "depths": [2, 1, 1, 1], "num_labels": 5},
+    "resnet-zero-residual": {
+        "layer_type": "bottleneck",
+        "depths": [1, 1, 1, 1],
+        "num_labels": 5,
+        "zero_init_residual": True,
+    },
 }
 
 
@@ -277,53 +284,57 @@ def save_small(entry: Small) -> dict[str, Any]:
         predicted = written(model(config, **entry.arguments))
     if predicted != tensors:
         raise ValueError(f"{entry.model}: {sorted(predicted.items() ^ tensors.items())}")
-    return {"class": entry.model, "config": saved, "tensors": tensors, "stds": measured}
+    for name in entry.without:
+        del tensors[name], measured[name]
+    arguments = {"arguments": entry.arguments} if entry.arguments else {}
+    fixture = {"class": entry.model, "config": saved, **arguments}
+    return fixture | {"tensors": tensors, "stds": measured}
 
 
-def plan_preset(preset: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a preset with the names and shapes of its published configuration."""
+def plan_preset(name: str) -> dict[str, Any]:
+    """Return the names and shapes of a preset."""
     torch = importlib.import_module("torch")
-    published = preset["config"]
-    model = getattr(importlib.import_module("transformers"), preset["class"])
+    config = json.loads((PRESETS / f"{name}.json").read_text())
+    kind = config["architectures"][0]
     with torch.device("meta"):
-        tensors = written(model(model.config_class.from_dict(dict(published))))
-    return {"class": preset["class"], "config": published, "tensors": tensors}
+        if kind == "ResNet":
+            return {"class": "torchvision.models.resnet.ResNet", "preset": name} | {
+                "tensors": written_by_torch(torchvision_model(config))
+            }
+        model = getattr(importlib.import_module("transformers"), kind)
+        tensors = written(model(model.config_class.from_dict(config)))
+    return {"class": kind, "preset": name, "tensors": tensors}
 
 
-def torchvision_config(name: str, block: str, depths: list[int], labels: int) -> dict[str, Any]:
-    """Return ResNetConfig's fields for a torchvision ResNet."""
-    expansion = 4 if block == "Bottleneck" else 1
-    return {
-        "architectures": [name],
-        "depths": depths,
-        "embedding_size": 64,
-        "hidden_sizes": [64 * expansion * 2**stage for stage in range(4)],
-        "layer_type": "bottleneck" if block == "Bottleneck" else "basic",
-        "model_type": "resnet",
-        "num_channels": 3,
-        "num_labels": labels,
-    }
-
-
-def torchvision_model(block: str, depths: list[int], labels: int) -> Any:
+def torchvision_model(config: Mapping[str, Any]) -> Any:
     """Build torchvision's ResNet."""
     resnet = importlib.import_module("torchvision.models.resnet")
-    return resnet.ResNet(getattr(resnet, block), depths, num_classes=labels)
+    block = resnet.BasicBlock if config["layer_type"] == "basic" else resnet.Bottleneck
+    return resnet.ResNet(
+        block,
+        config["depths"],
+        num_classes=config.get("num_labels", 1000),
+        zero_init_residual=config.get("zero_init_residual", False),
+    )
 
 
-def save_torchvision(name: str, block: str, depths: list[int], labels: int) -> dict[str, Any]:
-    """Build a torchvision ResNet; measure those that are no presets."""
+def written_by_torch(model: Any) -> Tensors:
+    """Return the table of a module's state."""
+    state = sorted(model.state_dict().items())
+    return {name: (DTYPES[str(t.dtype)], list(t.shape)) for name, t in state}
+
+
+def save_torchvision(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Build and measure a small torchvision ResNet."""
     torch = importlib.import_module("torch")
     torch.manual_seed(SEED)
-    state = sorted(torchvision_model(block, depths, labels).state_dict().items())
-    fixture = {
+    model = torchvision_model(config)
+    return {
         "class": "torchvision.models.resnet.ResNet",
-        "config": torchvision_config(name, block, depths, labels),
-        "tensors": {key: (DTYPES[str(t.dtype)], list(t.shape)) for key, t in state},
+        "config": {"architectures": ["ResNet"], "model_type": "resnet", **config},
+        "tensors": written_by_torch(model),
+        "stds": {name: moments(t.numpy()) for name, t in sorted(model.state_dict().items())},
     }
-    if name not in TORCHVISION:
-        fixture["stds"] = {key: moments(t.numpy()) for key, t in state}
-    return fixture
 
 
 def text(fixture: Mapping[str, Any]) -> str:
@@ -342,15 +353,10 @@ def fixtures() -> Iterator[tuple[Path, Any]]:
     """Yield every fixture's path and the call that makes it."""
     for name, entry in SMALL.items():
         yield FIXTURES / f"{name}.json", lambda entry=entry: save_small(entry)
-    for name, (block, depths) in TORCHVISION_SMALL.items():
-        row = (name, block, depths, 5)
-        yield FIXTURES / f"{name}.json", lambda row=row: save_torchvision(*row)
-    for name, (block, depths) in TORCHVISION.items():
-        row = (name, block, depths, 1000)
-        yield FIXTURES / "presets" / f"{name}.json", lambda row=row: save_torchvision(*row)
-    for path in sorted((FIXTURES / "presets").glob("*.json")):
-        if path.stem not in TORCHVISION:
-            yield path, lambda path=path: plan_preset(json.loads(path.read_text()))
+    for name, config in TORCHVISION.items():
+        yield FIXTURES / f"{name}.json", lambda config=config: save_torchvision(config)
+    for path in sorted(PRESETS.glob("*.json")):
+        yield FIXTURES / "presets" / path.name, lambda path=path: plan_preset(path.stem)
 
 
 def main(names: list[str]) -> None:

@@ -28,7 +28,7 @@ class NativeReflections:
     def reflectors(self, strip: Array, width: int) -> tuple[Array, Array]:
         """Turn the first ``width`` columns of a strip into reflectors, in place."""
         t, signs = np.zeros((STRIP, STRIP)), np.ones(STRIP)
-        native.reflectors(self._path, width, strip, t, signs)
+        native.reflectors(self._path, width, strip, t.data, signs.data)
         return t, signs
 
     def reflect(self, v: Array, t: Array, width: int, strips: Array, *, transposed: bool) -> None:

@@ -43,6 +43,8 @@ class Bilinear:
         """Mean and standard deviation over the kernel."""
         sides = [self._side(range(self.geometry.part_shape[axis])) for axis in self.axes]
         values = [a * b / (4 * self.factor**2) for a in sides[0] for b in sides[1]]
+        if not values:
+            return 0.0, 0.0
         mean = math.fsum(values) / len(values)
         return mean, math.sqrt(math.fsum((x - mean) ** 2 for x in values) / len(values))
 
@@ -64,7 +66,7 @@ class Bilinear:
         """Return float64 values, shape (draws.count,)."""
         xp = draws.xp
         at = self.geometry.coordinates(draws.index)
-        product = 1
+        product: Array = 1
         for axis in self.axes:
             place = at[axis].astype("int64")
             product = product * (2 * self.factor - xp.abs(2 * place - self.shift))

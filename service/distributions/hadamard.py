@@ -46,7 +46,7 @@ class Hadamard:
             for axis, size in enumerate(self.geometry.part_shape)
             if axis not in (self.out_axis, self.in_axis)
         )
-        return 0.0, abs(self.value) / math.sqrt(taps)
+        return 0.0, abs(self.value) / math.sqrt(taps) if taps else 0.0
 
     @property
     def extremes(self) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Sines and cosines of positions: the law of fixed position tables.
 
-Source: docs/generator-v1.md, "Sinusoidal". Vaswani et al. 2017, section 3.5, with the halves side by
-    side as in tensor2tensor: https://arxiv.org/abs/1706.03762
+Source: docs/generator-v1.md, "Sinusoidal". Vaswani et al. 2017, section 3.5, with the halves
+    side by side as in tensor2tensor: https://arxiv.org/abs/1706.03762
 """
 
 import math

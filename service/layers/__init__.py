@@ -20,14 +20,14 @@ from service.layers.convolution import (
 from service.layers.embedding import Embedding
 from service.layers.form import Convention
 from service.layers.layer import Layer
-from service.layers.linear import Bilinear, Linear
+from service.layers.linear import BilinearForm, Linear
 from service.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm
 from service.layers.recurrent import Gru, Lstm, Rnn
 from service.layers.separable import DepthwiseConv2d, SeparableConv2d
 
 _Layers = (
     Linear
-    | Bilinear
+    | BilinearForm
     | Embedding
     | Conv1d
     | Conv2d

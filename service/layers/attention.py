@@ -18,7 +18,7 @@ from service.layers.layer import Layer, Size
 from service.model_schemes.role import Role, RoleName
 from service.schemes import Scheme
 
-_PROJECTIONS = ("query", "key", "value")
+_PROJECTIONS: tuple[RoleName, ...] = ("query", "key", "value")
 
 
 class MultiheadAttention(Layer):
@@ -93,9 +93,9 @@ class MultiheadAttention(Layer):
             fan=out_of.fans,
         )
 
-    def part(self, name: RoleName) -> Role:
+    def role_of(self, name: RoleName) -> Role:
         """Return the role of one of its weights: the output projection knows its heads."""
-        role = super().part(name)
+        role = super().role_of(name)
         return role._replace(heads=self.num_heads) if name == "out" else role
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.layers import LAYERS, Layer
 from service.layers.layer import SEPARATORS
-from service.tensor import canonical_init
+from service.schemes.scheme import canonical
 
 
 @cache
@@ -51,7 +51,7 @@ def _conventions(name: str, kind: type[Layer]) -> dict[str, Any]:
     made = kind.model_validate({"name": "", "type": name, **kind.example}, strict=False)
     return {
         convention: [
-            {"name": held.name, "form": held.form, "init": canonical_init(held.init)}
+            {"name": held.name, "form": held.form, "init": canonical(held.init)}
             for parameter in made.parameters()
             for held in parameter.held.get(convention, ())
         ]

@@ -14,8 +14,10 @@ is receptive field. An axis of 1 may be left out or put anywhere.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
+from service.model_schemes.role import RoleName
 from service.numerics.fans import Fans
 from service.schemes import Scheme
 from service.tensor import Tensor
@@ -31,6 +33,18 @@ alone; nothing sets the others.
 """
 
 _INPUTS, _OUTPUTS, _BESIDE = "IJ", "OP", "GNT"
+
+
+@cache
+def _groups(form: str) -> tuple[str, ...]:
+    merged, found = False, [""]
+    for sign in form:
+        merged = sign == "(" or (merged and sign != ")")
+        if sign == " " and not merged:
+            found.append("")
+        elif sign.isalpha():
+            found[-1] += sign
+    return tuple(group for group in found if group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +76,7 @@ class Held:
         >>> Held("w", "(G O) I", None).groups
         ('GO', 'I')
         """
-        merged, found = False, [""]
-        for sign in self.form:
-            merged = sign == "(" or (merged and sign != ")")
-            if sign == " " and not merged:
-                found.append("")
-            elif sign.isalpha():
-                found[-1] += sign
-        return tuple(group for group in found if group)
+        return _groups(self.form)
 
     def place(self, gate: int) -> int:
         """Return where on G the file has a gate."""
@@ -98,7 +105,7 @@ class Parameter:
     sizes: Mapping[str, int]
     held: Tensors
     fan: Fans | None = None
-    roles: tuple[str, ...] = ()
+    roles: tuple[RoleName, ...] = ()
     zero_row: int | None = None
 
     @property

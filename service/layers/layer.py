@@ -1,14 +1,14 @@
 """What every layer is: a few sizes that, with a convention, give named tensors."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple, cast
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
 from service.errors import LayerError
 from service.layers.defaults import ZEROS
-from service.layers.form import Convention, Held, Parameter
+from service.layers.form import Convention, Held, Kind, Parameter
 from service.model_schemes.role import Role, RoleName, StackName
 from service.numerics.fans import Fans
 from service.schemes import Chrono, Constant, LstmForget, Ones, Scheme, Zeros
@@ -22,7 +22,6 @@ Size = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 _BRANCHES = {"query": 1, "key": 1, "value": 1, "out": 2, "ffn_in": 1, "ffn_out": 2}
 """Which of the two layers of its residual branch a role is."""
-
 
 _NO_BIAS = 'state "bias_init": "zeros" or "bias": false'
 _WITHOUT = "leave draw_convention out"
@@ -82,8 +81,8 @@ class Layer(Strict):
         """
         parameters = list(self.parameters())
         there = drawn or convention
-        self._check_inits(parameters)
-        self._check_conventions(parameters, convention, there)
+        _check_conventions(parameters, convention, there)
+        self._check_inits({p.kind for p in parameters if {convention, there} & p.held.keys()})
         for parameter in parameters:
             inits = {"weight": self.init or init, "slope": self.init, "bias": self.bias_init}
             own = inits.get(parameter.kind)
@@ -94,25 +93,18 @@ class Layer(Strict):
                     yield self._drawn(parameter, held, (convention, there), own)
             _require_home(parameter, convention, there, own)
 
-    def part(self, name: RoleName) -> Role:
+    def role_of(self, name: RoleName) -> Role:
         """Return the role of a weight of this layer."""
         place, of = self.branch or ((_BRANCHES[name], 2) if name in _BRANCHES else (0, 0))
         return Role(name, self.depth, self.stack, *((place, of) if self.depth else ()))
 
-    def _check_inits(self, parameters: Sequence[Parameter]) -> None:
-        kinds = {parameter.kind for parameter in parameters}
-        if self.init is not None and not kinds & {"weight", "slope"}:
+    def _check_inits(self, kinds: Collection[Kind]) -> None:
+        if self.init is not None and not {"weight", "slope"} & set(kinds):
             raise LayerError("it has no weights for init to set: use a rule to set others")
         if self.bias_init is not None and "bias" not in kinds:
             raise LayerError("it has no biases for bias_init to set: use a rule to set others")
         if self.branch is not None and self.branch[0] > self.branch[1]:
             raise LayerError(f"branch is [place, of], and there is no place {list(self.branch)}")
-
-    def _check_conventions(self, parameters: Sequence[Parameter], *conventions: Convention) -> None:
-        for convention in conventions:
-            if parameters and convention not in parameters[0].held:
-                having = ", ".join(c for c in SEPARATORS if c in parameters[0].held)
-                raise LayerError(f"{convention} has no such layer, only {having}")
 
     def _name(self, held: Held, convention: Convention) -> str:
         return self.name + SEPARATORS[convention] + held.name
@@ -159,10 +151,10 @@ class Layer(Strict):
         """Return the role of all of a tensor, or of each of its projections."""
         if parameter.kind != "weight":
             return [Role("vector", self.depth, self.stack)]
-        names = cast("tuple[RoleName, ...]", parameter.roles) or (self.role or "hidden",)
+        names = parameter.roles or (self.role or "hidden",)
         if len(names) > 1 and "G" in held.at:
             names = names[held.at["G"] :][:1]
-        return [self.part(name) for name in names]
+        return [self.role_of(name) for name in names]
 
     def _drawn(
         self,
@@ -187,6 +179,13 @@ class Layer(Strict):
         if len(inits) == 1 and isinstance(init := inits.pop(), Zeros | Ones | Constant):
             return Weight(*self._made(parameter, held, convention, init))
         raise LayerError(_scattered(parameter, held, others, conventions))
+
+
+def _check_conventions(parameters: Sequence[Parameter], *conventions: Convention) -> None:
+    for convention in conventions:
+        if parameters and convention not in parameters[0].held:
+            having = ", ".join(c for c in SEPARATORS if c in parameters[0].held)
+            raise LayerError(f"{convention} has no such layer, only {having}")
 
 
 def _parts(axis: int, pieces: Iterable[_Piece]) -> Parts:
@@ -220,7 +219,7 @@ def _require_home(
     parameter: Parameter, convention: Convention, there: Convention, own: Scheme | None
 ) -> None:
     """Refuse to lose what the drawn network has."""
-    if parameter.kind in ("norm", "buffer"):
+    if convention == there or parameter.kind in ("norm", "buffer"):
         return
     drawn = parameter.held.get(there, ())
     is_nothing = parameter.kind == "bias" and {own or held.init for held in drawn} <= {ZEROS}

@@ -40,7 +40,7 @@ class Linear(Layer):
             yield bias(self.out_features, Fans(self.in_features, self.out_features))
 
 
-class Bilinear(Layer):
+class BilinearForm(Layer):
     """A bilinear layer: every output a weighted sum of the products of two inputs' features."""
 
     source: ClassVar[str] = "https://docs.pytorch.org/docs/stable/generated/torch.nn.Bilinear.html"

@@ -11,7 +11,9 @@ Sources:
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
 
 from service.layers.defaults import CAFFE, FLAX, KERAS, KERAS_GATES, ORTHOGONAL, TORCH, ZEROS
 from service.layers.form import Held, Parameter, Tensors
@@ -57,7 +59,7 @@ class Recurrent(Layer):
 
     input_size: Size
     hidden_size: Size
-    num_layers: Size = 1
+    num_layers: Annotated[int, Field(ge=1, le=1000)] = 1
     bidirectional: bool = False
     bias: bool = True
 

@@ -9,7 +9,7 @@ from service.model_schemes.depth_scaled import DepthScaled
 from service.model_schemes.ds_init import DsInit
 from service.model_schemes.fixup import Fixup
 from service.model_schemes.gpt2_residual import Gpt2Residual
-from service.model_schemes.model_scheme import Arranged, Extra, ModelScheme, canonical
+from service.model_schemes.model_scheme import Arranged, Extra, ModelScheme
 from service.model_schemes.mup import Mup
 from service.model_schemes.normformer import NormFormer
 from service.model_schemes.rezero import ReZero, SkipInit
@@ -17,6 +17,7 @@ from service.model_schemes.role import Placed, Role, RoleName, StackName, Whole
 from service.model_schemes.small_init import SmallInit, WangInit
 from service.model_schemes.sub_ln import SubLn
 from service.model_schemes.t_fixup import TFixup
+from service.schemes.scheme import canonical
 
 _Kinds = (
     Fixup
@@ -67,5 +68,4 @@ __all__ = [
     "RoleName",
     "StackName",
     "Whole",
-    "canonical",
 ]

@@ -41,12 +41,13 @@ class Fixup:
         if not count:
             raise SchemeError(NO_BRANCHES.format(scheme=self.scheme))
         _require_whole(whole.branches)
-        layers = {weight.role.of for weight in whole.weights}
-        scales = {m: power(count, Fraction(-1, m - 1), 2) for m in layers if m > 1}
+        lengths = {weight.role.of for weight in whole.weights}
+        scales = {m: power(count, Fraction(-1, m - 1), 2) for m in lengths if m > 1}
+        heads = whole.layers.get("head", set())
 
         def init(weight: Placed) -> Scheme:
             role = weight.role
-            if weight.layer in whole.heads or (role.of and role.place == role.of):
+            if weight.layer in heads or (role.of and role.place == role.of):
                 return Zeros()
             if role.of:
                 return VarianceScaling(scales[role.of], self.mode, "normal")
@@ -73,9 +74,8 @@ def _require_whole(branches: list[Branch]) -> None:
 
 def _scalars(whole: Whole) -> Iterator[Extra]:
     """Yield a bias before and behind every layer of a branch, and its multiplier."""
-    roles = {weight.role.name for weight in whole.weights}
     for name, neighbour in (("bias1", "input"), ("bias2", "head")):
-        if neighbour in roles:
+        if neighbour in whole.layers:
             yield Extra(name, (1,), Zeros())
     for branch in whole.branches:
         module = module_of(branch)

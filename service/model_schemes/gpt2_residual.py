@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import ClassVar, Literal
 
 from service.model_schemes.model_scheme import Arranged
-from service.model_schemes.role import RESIDUAL, Whole
+from service.model_schemes.role import RESIDUAL, Placed, Whole
 from service.numerics.exact import power
-from service.schemes import Normal
+from service.schemes import Normal, Scheme
 from service.schemes.scheme import Positive
 
 
@@ -44,11 +44,10 @@ class Gpt2Residual:
             stack: Normal(std=power(2 * blocks, Fraction(-1, 2), Fraction(self.std)))
             for stack, blocks in whole.depths.items()
         }
-        return Arranged(
-            [
-                (narrow[w.role.stack] if w.role.name in RESIDUAL else wide)
-                if w.is_matrix
-                else w.own
-                for w in whole.weights
-            ]
-        )
+
+        def init(weight: Placed) -> Scheme:
+            if not weight.is_matrix:
+                return weight.own
+            return narrow[weight.role.stack] if weight.role.name in RESIDUAL else wide
+
+        return Arranged([init(weight) for weight in whole.weights])

@@ -1,8 +1,8 @@
 """What a scheme over a whole model is: from the roles of its weights to their inits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple, Protocol
 
 from service.model_schemes.role import Whole
 from service.schemes import Ones, Scheme, Zeros
@@ -61,13 +61,3 @@ class ModelScheme(Protocol):
         Raises:
             SchemeError: It is not defined for such a model.
         """
-
-
-def canonical(scheme: ModelScheme) -> dict[str, Any]:
-    """Return a scheme as the object that a recipe would hold: its name and what is not default."""
-    parameters = {
-        f.name: getattr(scheme, f.name)
-        for f in fields(scheme)  # type: ignore[arg-type]
-        if f.name != "scheme" and getattr(scheme, f.name) != f.default
-    }
-    return {"scheme": scheme.scheme, **parameters}

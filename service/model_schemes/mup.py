@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import MinLen
+from annotated_types import Ge, Le, MinLen
 
 from service.errors import SchemeError
 from service.model_schemes.model_scheme import Arranged
@@ -29,7 +29,6 @@ from service.schemes import (
     Xavier,
     Zeros,
 )
-from service.schemes.scheme import Positive
 
 _HALF = Fraction(1, 2)
 _READERS: frozenset[RoleName] = frozenset({"embedding", "position", "head"})
@@ -51,7 +50,7 @@ class Mup:
     formula: ClassVar[str] = "std = std_base / sqrt(fan_in / fan_in_base) of hidden matrices"
     source: ClassVar[str] = "https://arxiv.org/abs/2203.03466"
     base: Annotated[dict[str, Any], MinLen(1)] | None = None
-    width_mult: Positive | None = None
+    width_mult: Annotated[float, Ge(1e-6), Le(1e6)] | None = None
     readout: Literal["multiplier", "zero"] = "multiplier"
     scheme: Literal["mup"] = "mup"
 
@@ -66,19 +65,19 @@ class Mup:
                 "mup takes either base, what the narrow model's config has otherwise, or, for"
                 " layers, width_mult"
             )
-        if self.readout == "zero" and not whole.heads:
+        heads = whole.layers.get("head", set()) if self.readout == "zero" else set()
+        if self.readout == "zero" and not heads:
             raise SchemeError(
                 'no head to make zero: it is tied or there is none; take readout "multiplier"'
             )
-        zero = whole.heads if self.readout == "zero" else frozenset()
-        inits = [Zeros() if w.layer in zero else self._init(w) for w in whole.weights]
+        inits = [Zeros() if w.layer in heads else self._init(w, whole) for w in whole.weights]
         return Arranged(inits, forward=self._forward(whole))
 
-    def _init(self, weight: Placed) -> Scheme:
+    def _init(self, weight: Placed, whole: Whole) -> Scheme:
         stated = weight.base.own if weight.base else weight.own
-        if not weight.fan_in:
+        if not weight.fan_in or not weight.fan_out:
             return stated
-        base = self._base_fans(weight)
+        base = self._base_fans(weight, whole)
         is_hidden = weight.role.name not in _NOT_HIDDEN
         shrinking = base[0] / weight.fan_in if is_hidden else Fraction(1)
         scaling = _by_fan(weight.own)
@@ -91,22 +90,24 @@ class Mup:
             return weight.own
         return replace(scaling, scale=_times(scaling.scale, squared))
 
-    def _base_fans(self, weight: Placed) -> tuple[Fraction, Fraction]:
+    def _base_fans(self, weight: Placed, whole: Whole) -> tuple[Fraction, Fraction]:
         """Return the fans in the base model."""
         if weight.base is not None:
             return Fraction(weight.base.fan_in), Fraction(weight.base.fan_out)
-        name, times = weight.role.name, Fraction(self.width_mult or 1)
-        reads, writes = name not in ("input", "vector"), name not in _READERS | {"vector"}
+        wider, same = Fraction(self.width_mult or 1), Fraction(1)
+        # A bias's fan_in is its layer's.
+        reads = weight.layer not in whole.layers.get("input", ())
+        writes = weight.role.name not in _READERS
         return (
-            weight.fan_in / (times if reads else Fraction(1)),
-            weight.fan_out / (times if writes else Fraction(1)),
+            weight.fan_in / (wider if reads else same),
+            weight.fan_out / (wider if writes else same),
         )
 
     def _forward(self, whole: Whole) -> dict[str, float]:
         heads = [w for w in whole.weights if w.role.name == "head"]
         # A tied head is the table of embeddings.
         readers = heads or [w for w in whole.weights if w.role.name == "embedding"]
-        readout = {float(self._base_fans(w)[0] / w.fan_in) for w in readers if w.fan_in}
+        readout = {float(self._base_fans(w, whole)[0] / w.fan_in) for w in readers if w.fan_in}
         widths = {
             (Fraction(w.base.fan_in, w.base.role.heads), Fraction(w.fan_in, w.role.heads))
             for w in whole.weights

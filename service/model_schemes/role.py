@@ -101,7 +101,7 @@ class Placed(NamedTuple):
     @property
     def module(self) -> str:
         """What the names in the module around its layer begin with."""
-        return "".join(_modules(self.name)[:-1])
+        return "".join(_around(self.name))
 
 
 Branch = list[Placed]
@@ -129,9 +129,12 @@ class Whole:
         return depths
 
     @cached_property
-    def heads(self) -> frozenset[str]:
-        """What the names of the last layers' tensors begin with."""
-        return frozenset(w.layer for w in self.weights if w.role.name == "head")
+    def layers(self) -> dict[RoleName, set[str]]:
+        """What the names of tensors begin with in the layers of each role."""
+        layers: dict[RoleName, set[str]] = {}
+        for weight in self.weights:
+            layers.setdefault(weight.role.name, set()).add(weight.layer)
+        return layers
 
     @cached_property
     def branches(self) -> list[Branch]:
@@ -201,7 +204,7 @@ class Whole:
 
 def module_of(branch: Iterable[Placed]) -> str:
     """Return what names in the innermost module around all of a branch begin with."""
-    levels = zip(*(_modules(weight.name)[:-1] for weight in branch), strict=False)
+    levels = zip(*(_around(weight.name) for weight in branch), strict=False)
     return "".join(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
 
 
@@ -220,3 +223,9 @@ def block_of(block: Iterable[Branch]) -> str:
 def _modules(name: str) -> list[str]:
     """Cut a name into its modules, with what separates them and without the parameter."""
     return re.findall(r"[^./]*[./]", name)
+
+
+def _around(name: str) -> list[str]:
+    """Cut off the layer too, unless its module has several matrices: in_proj_weight."""
+    modules = _modules(name)
+    return modules if "_" in re.split(r"[./]", name)[-1] else modules[:-1]

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import ClassVar, Literal
 
 from service.model_schemes.model_scheme import Arranged
-from service.model_schemes.role import BLOCK, SCALED, Placed, StackName, Whole
+from service.model_schemes.role import BLOCK, RESIDUAL, SCALED, Placed, StackName, Whole
 from service.numerics.exact import power
 from service.schemes import Normal, Scheme, Xavier
 
@@ -39,14 +39,14 @@ class TFixup:
             is_encoder = stack == "encoder"
             base, times = (blocks, Fraction("0.67")) if is_encoder else (9 * blocks, Fraction(1))
             gains[stack] = power(base, -_QUARTER, times)
-        width = whole.width(self.scheme)
-        return Arranged([_init(weight, gains, whole, width) for weight in whole.weights])
+        widths = {w.fan_out for w in whole.weights if w.role.name in RESIDUAL}
+        return Arranged([_init(weight, gains, whole, widths) for weight in whole.weights])
 
 
-def _init(weight: Placed, gains: dict[StackName, float], whole: Whole, width: int) -> Scheme:
+def _init(weight: Placed, gains: dict[StackName, float], whole: Whole, widths: set[int]) -> Scheme:
     name, _, stack, *_ = weight.role
     # T5's relative positions are a table too, but of the softmax: as wide as there are heads.
-    if name == "embedding" or (name == "position" and weight.fan_in == width):
+    if name == "embedding" or (name == "position" and weight.fan_in in widths):
         blocks = whole.depths.get(stack, max(whole.depths.values()))
         # d^(-1/2) (9N)^(-1/4) under one root, so that it is rounded once.
         return Normal(std=power(9 * blocks * weight.fan_in**2, -_QUARTER))

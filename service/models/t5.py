@@ -45,7 +45,8 @@ class T5(Labelled):
         """Yield the table of tokens."""
         shape = (self.vocab_size, self.d_model)
         name = f"{prefix}shared.weight"
-        yield embedding(name, shape, self.initializer_factor, Role("embedding"))
+        role = Role("embedding", stack="encoder")  # T-Fixup goes by the encoder's depth
+        yield embedding(name, shape, self.initializer_factor, role)
 
     def encoder(self, prefix: str) -> Iterator[Weight]:
         """Yield the encoder."""

@@ -1,7 +1,8 @@
 """The kernel in C, where the install found a compiler; NumPy gives the same bits where not.
 
 ``generator.h`` has the algorithm, one element at a time, for C and CUDA; ``kernel.c`` has the
-loops, ``reflectors.c`` the orthonormal matrices, and `PATHS` names the ways through it that this processor can take, slowest first.
+loops, ``reflectors.c`` the orthonormal matrices, ``turn.c`` the transposition. `PATHS` names the
+ways that this processor can take, slowest first.
 """
 
 try:

@@ -17,7 +17,7 @@ def reflectors(
 def reflect(
     path: int,
     width: int,
-    transposed: bool,  # noqa: FBT001
+    transposed: bool,
     v: ReadableBuffer,
     t: ReadableBuffer,
     strip: WriteableBuffer,

@@ -149,7 +149,7 @@ def root_log(numbers: Iterable[int], over: int = 1) -> float:
         over: What divides the product.
 
     >>> root_log([2]), root_log([6, 6], 4) * 2 == root_log([6, 6])
-    (0.8325546111576977, True)
+    (0.8325546111576978, True)
     """
     with localcontext() as context:
         context.prec = _DIGITS

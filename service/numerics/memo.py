@@ -40,7 +40,7 @@ class Memo:
         with slot.lock:
             if not slot.made:
                 slot.result, slot.made = make(), True
-            return cast(Result, slot.result)
+            return cast("Result", slot.result)
 
 
 class _Slot:

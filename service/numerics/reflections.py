@@ -63,7 +63,7 @@ def orthonormal(matrix: Array, columns: int, steps: Reflections) -> None:
         t, signs = steps.reflectors(v, width)
         steps.reflect(v, t, width, matrix[index + 1 :, first:], transposed=True)
         blocks.append((index, first, width, t, signs))
-    for index, first, width, t, signs in reversed(blocks):
+    for index, first, width, t, _ in reversed(blocks):
         v = matrix[index, first:].copy()
         matrix[index] = 0.0
         diagonal = range(width)

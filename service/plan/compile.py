@@ -5,8 +5,9 @@ from collections import Counter
 from service import container
 from service.errors import Problem, shown
 from service.limits import Limits
+from service.models import config_of
 from service.plan.complaints import Complaints
-from service.plan.lower import lower
+from service.plan.lower import Lowered, lower
 from service.plan.model import Plan, PlannedTensor
 from service.plan.rules import TensorRequest, apply_rules, included
 from service.plan.tensor import plan_tensor
@@ -14,6 +15,9 @@ from service.plan.warnings import warnings_of
 from service.recipe.model import Recipe
 from service.recipe.strictjson import pointer
 from service.schemes.truncated_normal import TruncatedNormal
+
+_DTYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+"""What a config.json calls dtypes."""
 
 
 def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
@@ -41,7 +45,7 @@ def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
     complaints.raise_if_any()
     kept = included(recipe, {t.name: t for t in planned if t is not None}, complaints)
     complaints.raise_if_any()
-    return _laid_out(recipe, kept, lowered.forward, complaints)
+    return _laid_out(recipe, kept, lowered, complaints)
 
 
 def _check_names(requests: list[TensorRequest], complaints: Complaints) -> None:
@@ -87,7 +91,7 @@ def _check_work(recipe: Recipe, requests: list[TensorRequest], complaints: Compl
 def _laid_out(
     recipe: Recipe,
     tensors: list[PlannedTensor],
-    forward: dict[str, float],
+    lowered: Lowered,
     complaints: Complaints,
 ) -> Plan:
     placed: list[PlannedTensor] = []
@@ -100,7 +104,10 @@ def _laid_out(
     header = container.header(
         (container.Entry(t.name, t.dtype.name, t.shape, t.begin, t.end) for t in placed),
         recipe.metadata
-        | {container.RESERVED_METADATA + name: repr(value) for name, value in forward.items()},
+        | {
+            container.RESERVED_METADATA + name: repr(value)
+            for name, value in lowered.forward.items()
+        },
     )
     complaints.check_limit("/tensors", "bytes of header", len(header), "max_header_bytes")
     complaints.raise_if_any()
@@ -108,7 +115,21 @@ def _laid_out(
         generator=recipe.generator,
         header=header,
         tensors=tuple(placed),
-        warnings=warnings_of(placed),
-        forward=forward,
+        warnings=_warnings(recipe, lowered, placed),
+        forward=lowered.forward,
         asked=tuple(tensor.name for tensor in tensors),
     )
+
+
+def _warnings(recipe: Recipe, lowered: Lowered, placed: list[PlannedTensor]) -> tuple[Problem, ...]:
+    """Return what of the recipe is allowed and probably not meant."""
+    made = {request.tensor.name for request in lowered.requests if not request.is_raw}
+    config = config_of(recipe.model or {})
+    asked = config.get("dtype", config.get("torch_dtype"))
+    if asked is None or _DTYPES.get(asked) == recipe.dtype:
+        return warnings_of(placed, made)
+    ignored = Problem(
+        "/model",
+        f"the config's dtype, {shown(asked)}, sets nothing: the recipe's, {recipe.dtype}, does",
+    )
+    return ignored, *warnings_of(placed, made)

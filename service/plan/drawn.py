@@ -1,5 +1,7 @@
 """``draw``: where a raw tensor's elements are drawn, when not under its own name and order."""
 
+from typing import Any
+
 from service.plan.complaints import Complaints
 from service.tensor import Parts, Tensor
 from service.weight import Source
@@ -28,7 +30,11 @@ def source_of(tensor: Tensor, pointer: str, complaints: Complaints) -> Source | 
     shape = tuple(tensor.shape[axis] for axis in axes)
     cuts = tensor.slice or [None] * len(shape)
     block = tuple(cuts[axis] or (0, tensor.shape[axis]) for axis in axes)
-    changed = {"name": draw.name, "shape": shape, "layout": draw.layout or tensor.layout}
+    changed: dict[str, Any] = {
+        "name": draw.name,
+        "shape": shape,
+        "layout": draw.layout or tensor.layout,
+    }
     if tensor.parts is not None:
         changed["parts"] = Parts.model_construct(axis=order[tensor.parts.axis], of=tensor.parts.of)
     return Source(tensor.model_copy(update=changed), shape, block, order)
@@ -41,5 +47,5 @@ def _order(own: str | None, drawn: str | None, rank: int) -> tuple[int, ...] | N
     if own is None or sorted(own) != sorted(drawn):
         return None
     # The nth of a letter is the nth: sorting by letter is stable, and pairs them.
-    pairs = zip(*(sorted(range(rank), key=letters.__getitem__) for letters in (own, drawn)))
-    return tuple(there for _, there in sorted(pairs))
+    here, there = (sorted(range(rank), key=letters.__getitem__) for letters in (own, drawn))
+    return tuple(axis for _, axis in sorted(zip(here, there, strict=True)))

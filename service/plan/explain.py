@@ -1,13 +1,14 @@
 """A plan in words and numbers: what each tensor will be, and why, with nothing generated."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from service.errors import SchemeError
 from service.plan.gains import chain, gains
 from service.plan.model import Plan, PlannedTensor, Region
 from service.recipe.model import Recipe
-from service.tensor import canonical_init
+from service.schemes.scheme import canonical
 
 
 def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
@@ -53,10 +54,11 @@ def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
         row |= {"full_shape": tensor.full_shape, "slice": tensor.block}
     if tensor.order:
         row |= {"draw_order": tensor.order}
-    if len(tensor.regions) == 1:
-        return row | _region(tensor.regions[0])
-    parts = [{"start": r.start, "stop": r.stop, **_region(r)} for r in tensor.regions]
-    return row | _mixture(tensor) | {"axis": tensor.axis, "parts": parts}
+    regions = tensor.drawn_regions
+    if len(regions) == 1:
+        return row | _region(regions[0])
+    parts = [{"start": r.start, "stop": r.stop, **_region(r)} for r in regions]
+    return row | _mixture(regions) | {"axis": tensor.axis, "parts": parts}
 
 
 def _region(region: Region) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def _region(region: Region) -> dict[str, Any]:
         fans = None
     return {
         "scheme": region.scheme.scheme,
-        "init": canonical_init(region.scheme),
+        "init": canonical(region.scheme),
         "distribution": region.law.name,
         "fan_in": fans.fan_in if fans else None,
         "fan_out": fans.fan_out if fans else None,
@@ -86,10 +88,10 @@ def _region(region: Region) -> dict[str, Any]:
     }
 
 
-def _mixture(tensor: PlannedTensor) -> dict[str, Any]:
+def _mixture(regions: Sequence[Region]) -> dict[str, Any]:
     """The moments of the whole tensor, each part weighing as much as it fills of the axis."""
-    total = sum(r.stop - r.start for r in tensor.regions) or 1
-    weighted = [((r.stop - r.start) / total, *r.law.moments) for r in tensor.regions]
+    total = sum(r.stop - r.start for r in regions) or 1
+    weighted = [((r.stop - r.start) / total, *r.law.moments) for r in regions]
     mean = sum(weight * m for weight, m, _ in weighted)
     # hypot, because the square of a float64 may not be one.
     std = math.hypot(*(math.sqrt(w) * d for w, m, s in weighted for d in (s, m - mean)))
@@ -106,6 +108,6 @@ def _mixture(tensor: PlannedTensor) -> dict[str, Any]:
         "source": None,
         "mean": mean,
         "std": std,
-        "low": min(r.law.extremes[0] for r in tensor.regions),
-        "high": max(r.law.extremes[1] for r in tensor.regions),
+        "low": min(r.law.extremes[0] for r in regions),
+        "high": max(r.law.extremes[1] for r in regions),
     }

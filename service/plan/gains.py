@@ -1,7 +1,8 @@
 """Gains: what a layer does to the variance of signals and of gradients, before anything is trained.
 
 A weight tensor of variance v multiplies the variance of what passes through it and its activation
-by ``fan_in v E[phi'^2]`` on the way forward and ``fan_out v E[phi'^2]`` on the way back; 1 keeps it.
+by ``fan_in v E[phi'^2]`` on the way forward and ``fan_out v E[phi'^2]`` on the way back; 1
+keeps it.
 """
 
 import math

@@ -15,7 +15,7 @@ from service.plan.complaints import Complaints
 from service.plan.rules import TensorRequest
 from service.recipe.model import Recipe
 from service.schemes import Scheme
-from service.tensor import Tensor
+from service.tensor import StatedFan, Tensor
 from service.weight import Weight, tensor
 
 
@@ -40,7 +40,11 @@ def lower(recipe: Recipe, complaints: Complaints) -> Lowered:
         complaints: Where to say what is wrong.
     """
     raw = [TensorRequest(t, f"/tensors/{index}") for index, t in enumerate(recipe.tensors)]
-    placed = [*_of_layers(recipe, complaints), *_of_model(recipe, complaints)]
+    made = itertools.chain(_of_layers(recipe, complaints), _of_model(recipe, complaints))
+    # One more than the limit is enough to refuse them all.
+    placed = list(itertools.islice(made, complaints.limits.max_tensors + 1))
+    complaints.raise_if_any()
+    complaints.check_limit("", "tensors", len(raw) + len(placed), "max_tensors")
     complaints.raise_if_any()
     lowered = Lowered(raw)
     scheme = recipe.model_scheme
@@ -166,22 +170,22 @@ def _seen(weight: Weight) -> Iterator[Placed]:
     asked = weight.source.tensor if weight.source else weight.tensor
     start = 0
     for index, role in enumerate(weight.roles):
-        geometry = Geometry(asked.shape, asked.layout, asked.fan.fans() if asked.fan else None)
-        init = asked.init
+        geometry, fan, init = Geometry(asked.shape, asked.layout), asked.fan, asked.init
         if asked.parts is not None:
             part = asked.parts.of[index]
             stop = start + part.size
             geometry = geometry._replace(axis=asked.parts.axis, start=start, stop=stop)
-            start, init = stop, part.init or init
+            start, fan, init = stop, part.fan or fan, part.init or init
         if init is not None:
-            yield Placed(weight.tensor.name, role, *_fans(geometry), init)
+            yield Placed(weight.tensor.name, role, *_fans(geometry, fan), init)
 
 
-def _fans(geometry: Geometry) -> tuple[int, int]:
+def _fans(geometry: Geometry, stated: StatedFan | None) -> tuple[int, int]:
     try:
-        return geometry.fans.fan_in, geometry.fans.fan_out
+        fans = stated.fans() if stated else geometry.fans
     except SchemeError:
         return 0, 0
+    return fans.fan_in, fans.fan_out
 
 
 def _rearranged(weight: Weight, inits: list[Scheme]) -> Weight:
@@ -197,7 +201,7 @@ def _with_inits(asked: Tensor, inits: list[Scheme]) -> Tensor:
     if asked.parts is None:
         return asked.model_copy(update={"init": inits[0]})
     of = tuple(
-        part.model_copy(update={"init": init})
+        part.model_copy(update={"init": init, "fan": part.fan if init == part.init else None})
         for part, init in zip(asked.parts.of, inits, strict=True)
     )
     return asked.model_copy(update={"parts": asked.parts.model_copy(update={"of": of})})

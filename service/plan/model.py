@@ -93,6 +93,23 @@ class PlannedTensor(NamedTuple):
         return coordinate_on(self.regions[0].geometry.shape, self.axis)
 
     @property
+    def drawn_regions(self) -> tuple[Region, ...]:
+        """The regions that a tensor cut out of a drawn one can meet; all of them otherwise."""
+        if not self.order or len(self.regions) == 1:
+            return self.regions
+        stride, size = self.cut
+        low = high = 0
+        step = 1
+        for (start, stop), axis in zip(
+            reversed(self.block), reversed(self.full_shape), strict=True
+        ):
+            if stride <= step < stride * size:
+                low, high = low + start * step, high + (stop - 1) * step
+            step *= axis
+        first, last = low // stride, high // stride
+        return tuple(r for r in self.regions if r.start <= last and first < r.stop)
+
+    @property
     def identity(self) -> str:
         """One line that decides the tensor's bytes: laws, stream and slice.
 

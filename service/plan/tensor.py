@@ -77,7 +77,7 @@ def _held(tensor: Tensor) -> Shape:
 def _view(request: TensorRequest) -> dict[str, Any]:
     """Return what of the drawn tensor the file holds, and how."""
     if (source := request.source) is not None:
-        view = {"full_shape": source.axes, "block": source.block}
+        view: dict[str, Any] = {"full_shape": source.axes, "block": source.block}
         if source.shuffle is not None or source.order != tuple(range(len(source.order))):
             view |= {"order": source.order, "shuffle": source.shuffle}
         return view

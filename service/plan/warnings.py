@@ -1,7 +1,7 @@
 """Warnings: what a recipe may ask for and probably does not mean, each with the way out."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container
 
 from service.distributions import Normal, TruncatedNormal
 from service.errors import Problem, SchemeError, shown
@@ -11,29 +11,35 @@ _MOST = 20
 
 _PACKED = re.compile(r"qkv|in_proj|c_attn|query_key_value|kv_proj", re.IGNORECASE)
 _TRANSPOSED = re.compile(r"deconv|transpose|upconv|up_?sampl|conv_?t\b", re.IGNORECASE)
-_HEAD = re.compile(r"(^|[./_])(lm_?head|head|classifier|logits|score|softmax|output)([./]|$)", re.I)
+_HEAD = re.compile(
+    r"(^|[./_])(lm_?head|head|classifier|logits|score|softmax|output)([./]|$)", re.IGNORECASE
+)
 
 _BOTH_WAYS = {"fan_out", "fan_avg", "fan_geo_avg", "FAN_OUT", "FAN_AVG", "AVERAGE"}
 _DISTRIBUTED = {"xavier", "kaiming", "lecun"}
 
 
-def warnings_of(tensors: list[PlannedTensor]) -> tuple[Problem, ...]:
-    """Return the first warnings, and a count of the rest."""
+def warnings_of(
+    tensors: list[PlannedTensor], made: Container[str] = frozenset()
+) -> tuple[Problem, ...]:
+    """Return the first warnings, and a count of the rest.
+
+    Args:
+        tensors: What is planned.
+        made: Names of those that a layer or a model has made: their layouts are no sign of a
+            framework's user.
+    """
     found = [
         Problem("", f"{shown(tensor.name)}: {said}")
         for tensor in tensors
         for region in tensor.regions
-        for said in _of_region(tensor, region)
+        for check in _CHECKS
+        if check is not _plain_in_keras or tensor.name not in made
+        if (said := check(tensor, region)) is not None
     ]
     if len(found) > _MOST:
         return (*found[:_MOST], Problem("", f"and {len(found) - _MOST} more like these"))
     return tuple(found)
-
-
-def _of_region(tensor: PlannedTensor, region: Region) -> Iterator[str]:
-    for check in _CHECKS:
-        if said := check(tensor, region):
-            yield said
 
 
 def _too_fine(tensor: PlannedTensor, region: Region) -> str | None:

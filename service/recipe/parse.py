@@ -5,12 +5,14 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from service.errors import InvalidRecipe, MalformedRecipe, Problem, shown
+from service.layers import LAYERS
 from service.limits import Limits
+from service.model_schemes import MODEL_SCHEMES
 from service.recipe.model import Recipe, Rule
 from service.recipe.strictjson import pointer, read
 from service.schemes import SCHEMES
@@ -23,6 +25,11 @@ _OBJECTS: dict[str, type[BaseModel]] = {
     "of": Part,
     "fan": StatedFan,
     "draw": Draw,
+}
+_UNIONS: dict[str, Mapping[str, Any]] = {
+    "init": SCHEMES,
+    "bias_init": SCHEMES,
+    "model_scheme": MODEL_SCHEMES,
 }
 _MISSING = {"missing", "missing_argument"}
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
@@ -106,21 +113,38 @@ def _merged(problems: Iterable[Problem]) -> list[Problem]:
     return [Problem(pointer, "; or ".join(said)) for pointer, said in details.items()]
 
 
+class _Member(NamedTuple):
+    """A member of a union that was tried: what it is called, and its keys."""
+
+    name: str
+    keys: list[str]
+
+
+def _member(steps: list[str | int], before: str | int | None, step: str | int) -> _Member | None:
+    """Return the member of a union that a step of pydantic's location names, if it does."""
+    if len(steps) == 2 and steps[0] == "layers" and step in LAYERS:
+        return _Member(str(step), list(LAYERS[str(step)].model_fields))
+    table = _UNIONS.get(str(before), {})
+    if step in table:
+        return _Member(str(step), [field.name for field in fields(table[str(step)])])
+    return None
+
+
 def _problem(entry: Any, document: Any) -> Problem:
     """Turn one of pydantic's complaints into ours: its location also names union members."""
     steps: list[str | int] = []
     node: Any = document
-    scheme: str | None = None
+    member: _Member | None = None
     for before, step in itertools.pairwise((None, *entry["loc"])):
-        if before == "init" and step in SCHEMES:
-            scheme = str(step)  # which member of the union was tried, not a place in the document
+        if tried := _member(steps, before, step):
+            member = tried  # not a place in the document
         elif _has(node, step):
             node = node[step]
             steps.append(step)
     field = entry["loc"][-1] if entry["loc"] else ""
     if entry["type"] in _MISSING and isinstance(node, dict):
         steps.append(field)
-    return Problem(pointer(*steps), _detail(entry, steps, scheme))
+    return Problem(pointer(*steps), _detail(entry, steps, member))
 
 
 def _has(node: Any, step: str | int) -> bool:
@@ -129,30 +153,28 @@ def _has(node: Any, step: str | int) -> bool:
     return isinstance(node, dict) and step in node
 
 
-def _detail(entry: Any, steps: list[str | int], scheme: str | None) -> str:
+def _detail(entry: Any, steps: list[str | int], member: _Member | None) -> str:
     field = entry["loc"][-1] if entry["loc"] else ""
     if entry["type"] in _MISSING and isinstance(field, int):
         return "too few entries"
     if entry["type"] in _MISSING:
-        return f"{scheme} needs {field}" if scheme else f"{field} is required"
+        return f"{member.name} needs {field}" if member else f"{field} is required"
     if entry["type"] in _UNKNOWN_KEY:
-        return _unknown(str(field), steps, scheme)
+        return _unknown(str(field), steps, member)
     value = entry.get("input")
     if entry["type"] in ("unknown_scheme", "alias_as_scheme") or isinstance(value, dict | list):
         return str(entry["msg"])
     return f"{entry['msg']} (given: {shown(json.dumps(value, ensure_ascii=False))})"
 
 
-def _unknown(key: str, steps: list[str | int], scheme: str | None) -> str:
-    known = _known_keys(steps, scheme)
+def _unknown(key: str, steps: list[str | int], member: _Member | None) -> str:
+    known = member.keys if member else _known_keys(steps)
     close = difflib.get_close_matches(key[:100], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
     return f"unknown key {shown(key)}: {hint}"
 
 
-def _known_keys(steps: list[str | int], scheme: str | None) -> list[str]:
-    if scheme is not None:
-        return [field.name for field in fields(SCHEMES[scheme])]  # type: ignore[arg-type]
+def _known_keys(steps: list[str | int]) -> list[str]:
     names = [step for step in steps[:-1] if isinstance(step, str)]
     model = _OBJECTS.get(names[-1], Recipe) if names else Recipe
     return [field.alias or name for name, field in model.model_fields.items()]

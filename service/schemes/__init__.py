@@ -11,6 +11,7 @@ from service.schemes.caffe import CaffeXavier, Msra
 from service.schemes.constant import Constant, Ones, Zeros
 from service.schemes.critical import Critical
 from service.schemes.dirac import Dirac
+from service.schemes.frameworks import FRAMEWORK_ALIASES, FRAMEWORKS, UNMAPPED
 from service.schemes.identity import Identity
 from service.schemes.kaiming import Kaiming
 from service.schemes.lecun import LeCun
@@ -85,10 +86,13 @@ ALIASES: dict[str, dict[str, Any]] = {
     **_family("kaiming", "kaiming", "he"),
     **_family("lecun", "lecun"),
 }
-"""Every name that ``init`` may be, with the object that it stands for."""
+"""Every name of ours that ``init`` may be, with the object that it stands for. Those of the
+frameworks, `FRAMEWORK_ALIASES`, are as good."""
 
 __all__ = [
     "ALIASES",
+    "FRAMEWORKS",
+    "FRAMEWORK_ALIASES",
     "SCHEMES",
     "SCHEME_ALIASES",
     "AnyScheme",
@@ -113,6 +117,7 @@ __all__ = [
     "Siren",
     "Sparse",
     "SpectralMup",
+    "UNMAPPED",
     "TfVarianceScaling",
     "TruncatedNormal",
     "Uniform",

@@ -18,7 +18,7 @@ class Bilinear:
 
     Args:
         variant: Whose centre: ``caffe`` (k-1)/(2f) or ``mxnet`` (2f-1-f%2)/(2f), f = ceil(k/2), of
-            the width k. For kernels of an even side they agree.
+            the width k. They agree where k leaves 0 or 1 when divided by 4.
     """
 
     formula: ClassVar[str] = "w[.., y, x] = (1 - |x/f - c|) (1 - |y/f - c|)"

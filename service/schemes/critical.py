@@ -1,4 +1,4 @@
-"""Critical: weights and biases at the edge of chaos, where depth neither fades nor blows signals up.
+"""Critical: weights and biases at the edge of chaos, where signals neither fade nor blow up.
 
 Sources:
     Poole et al. 2016: https://arxiv.org/abs/1606.05340

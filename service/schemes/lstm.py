@@ -32,8 +32,8 @@ def _units(gates: str, needed: str, geometry: Geometry) -> int:
         raise UnsuitableShape(f"gates {gates} need each of {', '.join(needed)} once")
     if len(sizes) != 1 or sizes[0] % len(gates):
         raise UnsuitableShape(
-            f"a bias of the gates {gates} is a vector of {len(gates)} equal parts, and this shape is"
-            f" {list(sizes)}"
+            f"a bias of the gates {gates} is a vector of {len(gates)} equal parts, and this shape"
+            f" is {list(sizes)}"
         )
     return sizes[0] // len(gates)
 

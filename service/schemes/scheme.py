@@ -1,6 +1,7 @@
 """What every scheme is: a few numbers that, with a tensor's geometry, give a law."""
 
-from typing import Annotated, ClassVar, Literal, Protocol
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from annotated_types import Ge, Gt
 from pydantic import AfterValidator
@@ -40,6 +41,21 @@ class Scheme(Protocol):
         Raises:
             SchemeError: The parameters contradict each other, or do not suit this tensor.
         """
+
+
+def canonical(scheme: Any) -> dict[str, Any]:
+    """Return a scheme as the object a recipe would hold: its name and what is not default.
+
+    Args:
+        scheme: A frozen dataclass with a field ``scheme``.
+    """
+    parameters = {
+        field.name: getattr(scheme, field.name)
+        for field in fields(scheme)
+        if field.name != "scheme"
+        and (field.default is MISSING or getattr(scheme, field.name) != field.default)
+    }
+    return {"scheme": scheme.scheme, **parameters}
 
 
 def squared(gain: float | NamedGain) -> float:

@@ -7,7 +7,7 @@ Source: Vaswani et al. 2017, section 3.5; the halves side by side and the last f
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from service import distributions
 from service.errors import UnsuitableShape
@@ -19,12 +19,12 @@ class Sinusoidal:
     """``sin(p w_i)`` in the first half of row p, ``cos(p w_i)`` in the second.
 
     Args:
-        max_timescale: One over the slowest frequency; the fastest is 1.
+        max_timescale: One over the slowest frequency, at most 10^9; the fastest is 1.
     """
 
     formula: ClassVar[str] = "w_i = max_timescale^(-i / (half - 1)), i from 0 to half - 1"
     source: ClassVar[str] = "https://arxiv.org/abs/1706.03762"
-    max_timescale: Annotated[float, Ge(1)] = 10000.0
+    max_timescale: Annotated[float, Ge(1), Le(1e9)] = 10000.0
     scheme: Literal["sinusoidal"] = "sinusoidal"
 
     def resolve(self, geometry: Geometry) -> distributions.Distribution:

@@ -1,7 +1,7 @@
 """Spectral muP: every layer's update as large as its weights, in the spectral norm.
 
-Source: Yang, Simon & Bernstein 2023, "A Spectral Condition for Feature Learning", parametrization 1:
-    https://arxiv.org/abs/2310.17813
+Source: Yang, Simon & Bernstein 2023, "A Spectral Condition for Feature Learning",
+    parametrization 1: https://arxiv.org/abs/2310.17813
 """
 
 from dataclasses import dataclass

@@ -1,15 +1,31 @@
-"""``GET /v1/schemes``: every scheme with its parameters, formula, source and other names."""
+"""``GET /v1/schemes``, ``/v1/layers`` and ``/v1/models``: what a recipe may name."""
 
 from typing import Any
 
 from fastapi import APIRouter
 
-from service.catalogue import schemes
+from service import catalogue, models
+from service.layers.catalogue import layers
+from service.schemes.frameworks import FrameworkName
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
 @router.get("/schemes")
-async def list_schemes() -> dict[str, list[dict[str, Any]]]:
-    """List the schemes that ``init`` may name."""
-    return {"schemes": schemes()}
+async def list_schemes(framework: FrameworkName | None = None) -> dict[str, Any]:
+    """List the schemes that ``init`` may name, or what a framework calls them."""
+    if framework is not None:
+        return catalogue.framework(framework)
+    return {"schemes": catalogue.schemes(), "model_schemes": catalogue.model_schemes()}
+
+
+@router.get("/layers")
+async def list_layers() -> dict[str, Any]:
+    """List the types of layers, with their tensors in every convention."""
+    return {"layers": layers()}
+
+
+@router.get("/models")
+async def list_models() -> dict[str, Any]:
+    """List the model families, with what is read of a config.json, and the presets."""
+    return {"models": models.catalogue()}

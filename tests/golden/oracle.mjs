@@ -1,21 +1,25 @@
 // An independent implementation of generator v1, to test the real one against.
 //
-// It was made from docs/generator-v1.md, docs/recipe.md and docs/schemes.md alone, without a look at
-// any other code of this project; keep it so: where the two differ, read the page, not the service.
+// It was made from docs/generator-v1.md, docs/recipe.md and docs/schemes.md alone, without a look
+// at any other code of this project; keep it so: where the two differ, read the page, not the
+// service. The real functions are in oracle_reals.mjs, from the pages alone as well.
 // Valid recipes are assumed, nothing is validated. Node 20, standard library only.
 //
 //     node tests/golden/oracle.mjs path/to/quantile.bin < recipes
 //
-// Each line of stdin is a recipe as JSON; for each, one line: the file in hexadecimal, a tab and the
-// plan digest (the ETag without `p1-`).
+// Each line of stdin is a recipe as JSON; for each, one line: the file in hexadecimal, a tab and
+// the plan digest (the ETag without `p1-`).
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { chronoOf, deviation, halfPower, orthonormal, sinusoid } from "./oracle_reals.mjs";
 
-const sha256 = (...chunks) => chunks.reduce((hash, chunk) => hash.update(chunk), createHash("sha256")).digest();
+const sha256 = (...chunks) =>
+  chunks.reduce((hash, chunk) => hash.update(chunk), createHash("sha256")).digest();
 
+const TABLE_SHA256 = "fcf8d407c578c8e413c8c13b6478c0572ae69c0cc575551824a7cb902b9d6c41";
 const table = readFileSync(process.argv[2]);
-if (sha256(table).toString("hex") !== "fcf8d407c578c8e413c8c13b6478c0572ae69c0cc575551824a7cb902b9d6c41")
+if (sha256(table).toString("hex") !== TABLE_SHA256)
   throw new Error("not the table of the page");
 const T = Uint32Array.from({ length: table.length / 4 }, (_, i) => table.readUInt32LE(4 * i));
 
@@ -23,14 +27,15 @@ const T = Uint32Array.from({ length: table.length / 4 }, (_, i) => table.readUIn
 
 const u64le = (n) => Buffer.from(BigUint64Array.of(BigInt(n)).buffer); // on a little-endian machine
 
-export function stream(seed, name) {
-  const fields = ["tensorseed/v1", "value", u64le(seed), name].map((field) => Buffer.from(field));
+export function stream(seed, name, purpose = "value") {
+  const fields = ["tensorseed/v1", purpose, u64le(seed), name].map((field) => Buffer.from(field));
   const digest = sha256(...fields.flatMap((field) => [u64le(field.length), field]));
   return [0, 4, 8, 12].map((at) => digest.readUInt32LE(at));
 }
 
 // High half of a * b. Every intermediate stays below 2^49, so it is exact; b may be 2^32 as well.
-const mulhi = (a, b) => Math.floor(((a >>> 16) * b + Math.floor(((a & 0xffff) * b) / 65536)) / 65536);
+const mulhi = (a, b) =>
+  Math.floor(((a >>> 16) * b + Math.floor(((a & 0xffff) * b) / 65536)) / 65536);
 
 export function philox([x0, x1, x2, x3], [k0, k1]) {
   for (let round = 0; round < 10; round++) {
@@ -43,7 +48,8 @@ export function philox([x0, x1, x2, x3], [k0, k1]) {
   return [x0, x1, x2, x3];
 }
 
-// A function from an element's index (a BigInt: it may pass 2^53) to its word. Neighbours share a block.
+// A function from an element's index (a BigInt: it may pass 2^53) to its word. Neighbours share a
+// block.
 export function wordsOf([k0, k1, c2, c3]) {
   let block = -1n, output;
   return (index) => {
@@ -69,11 +75,12 @@ export function quantile(h) {
   return s ? a : 0 - a; // not -a: z is an integer and has no -0
 }
 
-// The smallest word for which `holds`, which turns true once; 2^32 if there is none. It equals the number
-// of words that do not hold, found from its highest bit down.
+// The smallest word for which `holds`, which turns true once; 2^32 if there is none. It equals the
+// number of words that do not hold, found from its highest bit down.
 function firstWord(holds) {
   let word = 0;
-  for (let step = 2 ** 32; step >= 1; step /= 2) if (word + step <= 2 ** 32 && !holds(word + step - 1)) word += step;
+  for (let step = 2 ** 32; step >= 1; step /= 2)
+    if (word + step <= 2 ** 32 && !holds(word + step - 1)) word += step;
   return word;
 }
 
@@ -83,59 +90,7 @@ export function truncation(mean, std, [low, high], boundsIn) {
   return [firstWord((h) => value(h) >= low * unit), firstWord((h) => value(h) > high * unit) - 1];
 }
 
-// ---- The deviation of a truncated normal, in fixed point ----
-
-// Reals are BigInts in units of 2^-1024: far more than needed, so that no cancellation matters.
-const BITS = 1024n, ONE = 1n << BITS;
-const mul = (a, b) => (a * b) >> BITS;
-const div = (a, b) => (a << BITS) / b;
-
-function sqrtFixed(a) {
-  let root = 4n << BITS, next = root; // from above (a is below 16), Newton falls to the floor
-  do [root, next] = [next, (next + (a << BITS) / next) >> 1n]; while (next < root);
-  return root;
-}
-
-// first + first * step(1) + first * step(1) * step(2) + ... until the terms vanish
-function series(first, step) {
-  let sum = 0n;
-  for (let term = first, n = 1n; term !== 0n; n++) {
-    sum += term;
-    term = step(term, n);
-  }
-  return sum;
-}
-
-const arctanOfInverse = (q) => { // 1/q - 1/(3 q^3) + ...
-  let power = ONE / q, sum = 0n;
-  for (let n = 1n; power !== 0n; n += 2n, power /= -q * q) sum += power / n;
-  return sum;
-};
-const PI = 4n * (4n * arctanOfInverse(5n) - arctanOfInverse(239n)); // Machin
-const SQRT_2PI = sqrtFixed(2n * PI);
-
-export function deviation(bounds) {
-  // Beyond 24 sigma the density is below 1e-125 and no longer moves a float64. The products by powers of
-  // two are exact; what is cut off is below 2^-1000.
-  const [a, b] = bounds.map((x) => BigInt(Math.trunc(Math.min(24, Math.max(-24, x)) * 2 ** 1000)) << (BITS - 1000n));
-  const density = (x) => {
-    const y = mul(x, x) / 2n;
-    return div(div(ONE, series(ONE, (term, n) => mul(term, y) / n)), SQRT_2PI);
-  };
-  // Mass from 0 to x: phi(x) (x + x^3/3 + x^5/(3 5) + ...), in which nothing cancels.
-  const mass = (x) => mul(density(x), series(x, (term, n) => mul(mul(term, x), x) / (2n * n + 1n)));
-  const Z = mass(b) - mass(a);
-  const slope = div(mul(a, density(a)) - mul(b, density(b)), Z);
-  const shift = div(density(a) - density(b), Z);
-  // Number() of a BigInt rounds to nearest even, once; 64 bits go first, or 1 would overflow it.
-  return Number(sqrtFixed(ONE + slope - mul(shift, shift)) >> 64n) * 2 ** -960;
-}
-
-// ---- Schemes to laws: { name, parameters, value(h, coordinates) } ----
-
-const C2 = 0.87962566103423978; // deviation([-2, 2]), as the page writes it
-const gain2 = (gain, slope = 0) => typeof gain === "number" ? gain * gain
-  : { linear: 1, conv: 1, sigmoid: 1, relu: 2, leaky_relu: 2 / (1 + slope * slope), tanh: 25 / 9, selu: 9 / 16 }[gain];
+// ---- Laws: { name, parameters, value(h, at) }, at: the coordinates in the drawn tensor ----
 
 const law = (name, parameters, value) => ({ name, parameters, value });
 const constant = (value) => law("constant", [value], () => value);
@@ -143,54 +98,200 @@ const constant = (value) => law("constant", [value], () => value);
 function uniform(low, high) {
   const centre = (low + high) / 2 + 0; // + 0 makes +0 of -0
   const k = ((high - low) / 2) * 2 ** -32;
-  return law("uniform", [low, high], (h) => Math.min(high, Math.max(low, centre + (2 * h + 1 - 2 ** 32) * k)));
+  const value = (h) => Math.min(high, Math.max(low, centre + (2 * h + 1 - 2 ** 32) * k));
+  return law("uniform", [low, high], value);
 }
 
-const normal = (mean, std) => law("normal", [mean, std], (h) => mean + quantile(h) * (std * 2 ** -28));
+const normal = (mean, std) =>
+  law("normal", [mean, std], (h) => mean + quantile(h) * (std * 2 ** -28));
 
 function truncated(mean, std, bounds = [-2, 2], boundsIn = "sigma") {
   const [first, last] = truncation(mean, std, bounds, boundsIn);
   const whole = normal(mean, std).value;
-  return law("truncated_normal", [mean, std, first, last], (h) => whole(first + mulhi(h, last - first + 1)));
+  const value = (h) => whole(first + mulhi(h, last - first + 1));
+  return law("truncated_normal", [mean, std, first, last], value);
 }
 
-function delta(gain, oAxis, iAxis, groups, cut, start, dims) {
-  const outOfGroup = dims[oAxis] / groups;
-  return law("delta", [gain, oAxis, iAxis, groups, cut, start, ...dims], (h, coordinates) => {
-    const within = coordinates.map((c, axis) => (axis === cut ? c - start : c)); // cut 0, start 0: unchanged
-    const wanted = dims.map((size) => Math.floor(size / 2));
-    wanted[iAxis] = within[oAxis] % outOfGroup;
-    wanted[oAxis] = within[oAxis];
-    return within.every((c, axis) => c === wanted[axis]) ? gain : 0;
+// The row-major number of coordinates, which may pass 2^53, and back (of one that does not).
+const number = (at, sizes) => at.reduce((n, c, i) => n * BigInt(sizes[i]) + BigInt(c), 0n);
+const product = (sizes) => sizes.reduce((n, size) => n * size, 1);
+const coordinates = (n, sizes) =>
+  sizes.map((size, i) => Math.floor(n / product(sizes.slice(i + 1))) % size);
+
+// What the other laws know of their part of the drawn tensor: its dimensions, the letters of the
+// axes, where it lies, and the words of the tensor.
+function placeOf(shape, letters, cut, start, size, words) {
+  const dims = shape.map((dim, axis) => (axis === cut && size !== undefined ? size : dim));
+  const moved = (at, by) => at.map((c, axis) => (axis === cut ? c + by : c));
+  const [full, within] = [(at) => moved(at, start), (at) => moved(at, -start)];
+  const wordAt = (purpose) => (at) => words(purpose)(number(full(at), shape)); // at: in the part
+  return { shape, dims, letters, full, within, words, wordAt, PART: [cut, start, ...dims] };
+}
+
+const isField = (letter) => !"OIB".includes(letter);
+const middle = (dims) => dims.map((size) => Math.floor(size / 2));
+const remembered = (compute, kept = new Map()) => (key) =>
+  kept.get(key) ?? kept.set(key, compute(key)).get(key);
+
+function delta(gain, oAxis, iAxis, groups, { dims, within, PART }) {
+  const outOfGroup = dims[oAxis] / groups, centre = middle(dims);
+  return law("delta", [gain, oAxis, iAxis, groups, ...PART], (h, at) => {
+    const o = within(at)[oAxis];
+    const wanted = centre.with(iAxis, o % outOfGroup).with(oAxis, o);
+    return within(at).every((c, axis) => c === wanted[axis]) ? gain : 0;
   });
 }
+
+// ---- Laws whose elements depend on each other ----
+
+function orthogonal(gain, centred, { shape, dims, letters, full, within, words, PART }) {
+  const axes = (wanted) => letters.flatMap((letter, axis) => (wanted(letter) ? [axis] : []));
+  const pick = (axes, values) => axes.map((axis) => values[axis]);
+  const batch = axes((l) => l === "B"), rows = axes((l) => l === "O");
+  const columns = axes((l) => (centred ? l === "I" : l !== "O" && l !== "B"));
+  const drawn = [...batch, ...rows, ...columns], centre = middle(dims);
+  const at = (axes, n) => coordinates(n, pick(axes, dims));
+  const matrix = remembered((b) => {
+    const element = (r, c) => {
+      const here = [...centre];
+      [...at(batch, b), ...at(rows, r), ...at(columns, c)].forEach((x, i) => (here[drawn[i]] = x));
+      const index = number(pick(drawn, full(here)), pick(drawn, shape));
+      return quantile(words("value")(index)) * 2 ** -28;
+    };
+    const [m, n] = [rows, columns].map((axes) => product(pick(axes, dims)));
+    return orthonormal(Array.from({ length: m }, (_, r) =>
+      Float64Array.from({ length: n }, (_, c) => element(r, c))));
+  });
+  const parameters = [gain, ...letters.map((l) => l.codePointAt(0)), Number(centred), ...PART];
+  return law("orthogonal", parameters, (h, where) => {
+    const here = within(where);
+    if (here.some((c, axis) => !drawn.includes(axis) && c !== centre[axis])) return 0;
+    const [b, r, c] = [batch, rows, columns].map((axes) =>
+      Number(number(pick(axes, here), pick(axes, dims))));
+    return matrix(b)[r][c] * gain;
+  });
+}
+
+function sparse(mean, std, axis, sparsity, { dims, within, wordAt, PART }) {
+  const mask = wordAt("mask"), { value } = normal(mean, std), all = axis === -1; // -1: bernoulli
+  const zeros = all ? Math.floor(sparsity * 2 ** 32) : Math.ceil(sparsity * dims[axis]);
+  const masked = remembered((line) => {
+    const here = JSON.parse(line);
+    const words = Array.from({ length: dims[axis] }, (_, c) => mask(here.with(axis, c)));
+    const order = [...words.keys()].sort((a, b) => words[a] - words[b] || a - b);
+    return new Set(order.slice(0, zeros));
+  });
+  return law("sparse", [mean, std, axis, zeros, ...PART], (h, at) => {
+    const here = within(at);
+    const zero = all ? mask(here) < zeros
+      : masked(JSON.stringify(here.with(axis, 0))).has(here[axis]);
+    return zero ? 0 : value(h);
+  });
+}
+
+function unitBall({ dims, within, wordAt, PART }) {
+  const word = wordAt("value"), rest = dims.slice(1);
+  const sum = remembered((row) => {
+    let S = 0n;
+    for (let n = 0; n < product(rest); n++)
+      S += BigInt(2 * word([row, ...coordinates(n, rest)]) + 1);
+    return Number(S); // to nearest even
+  });
+  return law("unit_ball", PART, (h, at) => (2 * h + 1) / sum(within(at)[0]));
+}
+
+function bilinear(variant, { dims, letters, within, PART }) {
+  const [height, width] = [...letters.keys()].filter((axis) => isField(letters[axis])).slice(-2);
+  const k = dims[width], f = Math.floor((k + 1) / 2);
+  const shift = variant === "caffe" ? k - 1 : 2 * f - 1 - (f % 2);
+  const slope = (c) => 2 * f - Math.abs(2 * c - shift);
+  return law("bilinear", [height, width, f, shift, ...PART], (h, at) => {
+    const here = within(at);
+    return (slope(here[height]) * slope(here[width]) + 0) / (4 * f * f); // + 0: integers have no -0
+  });
+}
+
+function hadamard(value, oAxis, iAxis, { dims, within, PART }) {
+  const centre = middle(dims);
+  const sign = (n) => (n.toString(2).replaceAll("0", "").length % 2 ? -1 : 1); // popcount
+  return law("hadamard", [value, oAxis, iAxis, ...PART], (h, at) => {
+    const here = within(at), [o, i] = [here[oAxis], here[iAxis]];
+    const held = here.every((c, axis) => axis === oAxis || axis === iAxis || c === centre[axis]);
+    return held ? value * sign(o & i) : 0;
+  });
+}
+
+function window(value, first, stop, { within, PART }) {
+  return law("window", [value, first, stop, ...PART], (h, at) => {
+    const c = within(at).at(-1);
+    return first <= c && c < stop ? value : 0;
+  });
+}
+
+function chrono(tMax, units, forget, input, { within, wordAt, PART }) {
+  const word = wordAt("value");
+  return law("chrono", [tMax, units, forget, input, ...PART], (h, at) => {
+    const here = within(at), c = here.at(-1), gate = Math.floor(c / units);
+    if (gate !== forget && gate !== input) return 0;
+    const x = chronoOf(tMax, word(here.with(-1, forget * units + (c % units))));
+    return gate === forget ? x : -x;
+  });
+}
+
+function sinusoidal(maxTimescale, { dims, within }) {
+  const half = dims[1] / 2, value = sinusoid(maxTimescale, half);
+  return law("sinusoidal", [maxTimescale, ...dims], (h, at) => {
+    const [p, c] = within(at);
+    return value(p, c % half, c >= half);
+  });
+}
+
+// ---- Schemes to laws ----
+
+const C2 = 0.87962566103423978; // deviation([-2, 2]), as the page writes it
+const leaky = (slope) => 2 / (1 + slope * slope);
+const GAIN2 = { linear: 1, conv: 1, sigmoid: 1, relu: 2, tanh: 25 / 9, selu: 9 / 16 };
+const gain2 = (gain, slope = 0) =>
+  typeof gain === "number" ? gain * gain : gain === "leaky_relu" ? leaky(slope) : GAIN2[gain];
+
+const CRITICAL = { // C_W, C_b
+  linear: [1, 0], tanh: [1, 0], relu: [2, 0],
+  gelu: [1.9830582574375471252, 0.17292239075606735175],
+  silu: [1.9880046782694920053, 0.5551431707215303962],
+};
 
 // "he_normal" is { scheme: "kaiming", distribution: "normal" }, and so on.
 function resolve(init) {
   const { scheme, ...given } = typeof init === "string" ? { scheme: init } : init;
-  const [, family, distribution] = /^(xavier|glorot|kaiming|he|lecun)(?:_(.*))?$/.exec(scheme) ?? [, scheme];
-  const name = { eye: "identity", glorot: "xavier", he: "kaiming" }[family] ?? family;
-  return { scheme: name, ...(distribution && { distribution }), ...given };
+  const families = /^(xavier|glorot|kaiming|he|lecun)(?:_(.*))?$/;
+  const [, family, distribution] = families.exec(scheme) ?? [, scheme];
+  const aliases = { eye: "identity", irnn: "identity", glorot: "xavier", he: "kaiming" };
+  return { scheme: aliases[family] ?? family, ...(distribution && { distribution }), ...given };
 }
 
-function fanOf(mode, dims, layout = "OI", fan) {
-  const productBut = (letters) => // without a layout the axes after "OI" have no letter
-    Number(dims.reduce((n, size, axis) => (letters.includes(layout[axis]) ? n : n * BigInt(size)), 1n));
-  const i = fan ? fan.in : productBut(["O", "B"]);
-  const o = fan ? fan.out : productBut(["I", "B"]);
+function fanOf(mode, { dims, letters }, fan) {
+  const productBut = (left) => Number(
+    dims.reduce((n, size, axis) => n * (left.includes(letters[axis]) ? 1n : BigInt(size)), 1n));
+  const i = fan ? fan.in : productBut("OB");
+  const o = fan ? fan.out : productBut("IB");
   const average = (i + o) / 2;
-  return { fan_in: i, fan_out: o, average, fan_avg: average, fan_geo_avg: Math.sqrt(i * o) }[mode.toLowerCase()];
+  const fans = { fan_in: i, fan_out: o, average, fan_avg: average, fan_geo_avg: Math.sqrt(i * o) };
+  return fans[mode.toLowerCase()];
 }
 
-// The law of one part: its dimensions, its init and fan, and where it lies.
-function lawOf(init, fan, dims, layout, cut, start) {
-  const p = resolve(init);
-  const byFan = (scale, gain2, mode, distribution) => {
-    const variance = (scale * gain2) / fanOf(mode, dims, layout, fan);
-    if (distribution === "uniform") return uniform(0 - Math.sqrt(3 * variance), Math.sqrt(3 * variance));
-    if (distribution === "normal") return normal(0, Math.sqrt(variance));
-    return truncated(0, distribution === "undivided" ? Math.sqrt(variance) : Math.sqrt(variance) / C2);
+// The law of one part.
+function lawOf(init, fan, place) {
+  const p = resolve(init), { dims, letters } = place;
+  const [o, i] = ["O", "I"].map((letter) => letters.indexOf(letter));
+  const fanBy = (mode) => fanOf(mode, place, fan);
+  const byVariance = (variance, distribution) => {
+    const std = Math.sqrt(variance), half = Math.sqrt(3 * variance);
+    if (distribution === "uniform") return uniform(0 - half, half);
+    if (distribution === "normal") return normal(0, std);
+    return truncated(0, distribution === "undivided" ? std : std / C2);
   };
+  const byFan = (scale, gain2, mode, distribution) =>
+    byVariance((scale * gain2) / fanBy(mode), distribution);
   switch (p.scheme) {
     case "zeros": return constant(0);
     case "ones": return constant(1);
@@ -204,26 +305,64 @@ function lawOf(init, fan, dims, layout, cut, start) {
     case "variance_scaling":
       return byFan(p.scale ?? 1, 1, p.mode ?? "fan_in", p.distribution ?? "truncated_normal");
     case "xavier": return byFan(1, gain2(p.gain ?? 1), "fan_avg", p.distribution ?? "uniform");
-    case "kaiming":
-      return byFan(1, gain2(p.nonlinearity ?? "relu", p.negative_slope), p.mode ?? "fan_in", p.distribution ?? "normal");
+    case "kaiming": {
+      const squared = gain2(p.nonlinearity ?? "relu", p.negative_slope);
+      return byFan(1, squared, p.mode ?? "fan_in", p.distribution ?? "normal");
+    }
     case "lecun": return byFan(1, 1, "fan_in", p.distribution ?? "normal");
     case "caffe_xavier": return byFan(1, 1, p.variance_norm ?? "FAN_IN", "uniform");
     case "msra": return byFan(2, 1, p.variance_norm ?? "FAN_IN", "normal");
-    case "tf_variance_scaling":
-      return byFan(p.factor ?? 2, p.uniform ? 1 : 1.3, p.mode ?? "FAN_IN", p.uniform ? "uniform" : "undivided");
-    case "identity": return delta(p.gain ?? 1, 0, 1, 1, cut, start, dims);
-    case "dirac": {
-      const [o, i] = ["O", "I"].map((letter) => (layout ?? "OI").indexOf(letter));
-      return delta(p.gain ?? 1, o, i, p.groups ?? 1, cut, start, dims);
+    case "tf_variance_scaling": {
+      const [squared, distribution] = p.uniform ? [1, "uniform"] : [1.3, "undivided"];
+      return byFan(p.factor ?? 2, squared, p.mode ?? "FAN_IN", distribution);
     }
+    case "spectral_mup": {
+      const scale = Math.min(1, fanBy("fan_out") / fanBy("fan_in"));
+      return byFan(scale, 1, "fan_in", p.distribution ?? "normal");
+    }
+    case "critical": {
+      const name = p.nonlinearity ?? "relu", distribution = p.distribution ?? "normal";
+      const [weight, bias] = CRITICAL[name] ?? [leaky(p.negative_slope ?? 0), 0];
+      return p.bias ? byVariance(bias, distribution) : byFan(1, weight, "fan_in", distribution);
+    }
+    case "siren": {
+      const n = fanBy("fan_in"), half = p.first ? 1 / n : Math.sqrt(6 / n) / (p.w0 ?? 30);
+      return uniform(0 - half, half);
+    }
+    case "identity": return delta(p.gain ?? 1, 0, 1, 1, place);
+    case "dirac": return delta(p.gain ?? 1, o, i, p.groups ?? 1, place);
+    case "zero": {
+      if (dims[o] <= dims[i]) return delta(1, o, i, 1, place);
+      let m = 0;
+      while (2 ** m < dims[o]) m++;
+      return hadamard(halfPower(p.scale === "paper" ? m - 1 : m), o, i, place);
+    }
+    case "orthogonal": case "delta_orthogonal": {
+      const gain = p.gain ?? 1, plain = typeof gain === "number" ? gain : Math.sqrt(gain2(gain));
+      return orthogonal(plain, p.scheme === "delta_orthogonal", place);
+    }
+    case "sparse": {
+      const axis = p.count === "bernoulli" ? -1 : p.axis ?? 0;
+      return sparse(p.mean ?? 0, p.std ?? 0.01, axis, p.sparsity, place);
+    }
+    case "positive_unitball": return unitBall(place);
+    case "bilinear": return bilinear(p.variant ?? "caffe", place);
+    case "lstm_forget": case "chrono": {
+      const gates = p.gates ?? "ifgo", units = dims.at(-1) / gates.length;
+      const [forget, input] = [..."fi"].map((gate) => gates.indexOf(gate));
+      if (p.scheme === "chrono") return chrono(p.t_max, units, forget, input, place);
+      return window(p.value ?? 1, forget * units, (forget + 1) * units, place);
+    }
+    case "sinusoidal": return sinusoidal(p.max_timescale ?? 10000, place);
   }
   throw new Error(`no scheme ${p.scheme}`);
 }
 
 // ---- Dtypes ----
 
-// Bits of the small format with `mantissa` bits and least normal exponent `least`, nearest even. The
-// quantum is a power of two, so the division is exact; n carries its leading one into the exponent field.
+// Bits of the small format with `mantissa` bits and least normal exponent `least`, nearest even.
+// The quantum is a power of two, so the division is exact; n carries its leading one into the
+// exponent field.
 function narrow(x, width, mantissa, least) {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, x);
@@ -243,13 +382,14 @@ const DTYPES = {
   F64: { size: 8, put: (bytes, at, x) => bytes.writeDoubleLE(x, at) },
   I64: { size: 8, put: (bytes, at, x) => bytes.writeBigInt64LE(BigInt(x), at) },
   F32: { size: 4, put: (bytes, at, x) => bytes.writeFloatLE(Math.fround(x), at) },
-  F16: small(16, 10, -14), BF16: small(16, 7, -126), F8_E5M2: small(8, 2, -14), F8_E4M3: small(8, 3, -6),
+  F16: small(16, 10, -14), BF16: small(16, 7, -126),
+  F8_E5M2: small(8, 2, -14), F8_E4M3: small(8, 3, -6),
 };
 
 // ---- Recipe to plan ----
 
-// JSON in which the seed keeps all its digits: an integer that a Number cannot hold becomes a string
-// (in a valid recipe only the seed can be one). -0 is 0.
+// JSON in which the seed keeps all its digits: an integer that a Number cannot hold becomes a
+// string (in a valid recipe only the seed can be one). -0 is 0.
 function parse(text) {
   const kept = text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
     /^\d{16,}$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token);
@@ -257,14 +397,15 @@ function parse(text) {
 }
 
 function matcher(pattern) {
-  const expression = new RegExp(`^${pattern.replace(/[\\^$.+?()[\]{}|]/g, "\\$&").replaceAll("*", "[^]*")}$`);
+  const escaped = pattern.replace(/[\\^$.+?()[\]{}|]/g, "\\$&");
+  const expression = new RegExp(`^${escaped.replaceAll("*", "[^]*")}$`);
   return (name) => expression.test(name);
 }
 
 const byBytes = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 function planTensor(tensor, recipe, rules) {
-  let { name, shape, layout, fan, parts } = tensor;
+  let { name, shape, layout, fan, parts, draw } = tensor;
   let init = tensor.init ?? recipe.init, dtype = tensor.dtype ?? recipe.dtype ?? "F32";
   for (const rule of rules.filter((rule) => rule.matches(name))) {
     if (rule.init) [init, parts] = [rule.init, undefined];
@@ -274,15 +415,26 @@ function planTensor(tensor, recipe, rules) {
       parts = parts && { ...parts, of: parts.of.map((part) => ({ ...part, fan })) };
     }
   }
-  let axis = parts?.axis ?? 0, stop = 0;
-  const pieces = (parts?.of ?? [{ size: shape[0] }]).map((part) => {
+  const letters = [...(layout ?? shape.map((_, axis) => "OI"[axis] ?? "K"))];
+  const drawnLetters = [...(draw?.layout ?? letters)];
+  const nth = (letters) => letters.map((letter, axis) => // "K0", "K1": how many are before it
+    letter + letters.slice(0, axis).filter((other) => other === letter).length);
+  const order = nth(letters).map((label) => nth(drawnLetters).indexOf(label)); // own axis to drawn
+  const toDrawn = (own) => own.reduce((drawn, x, axis) => drawn.with(order[axis], x), [...own]);
+
+  const keysOf = (purpose) => stream(BigInt(recipe.seed), draw?.name ?? name, purpose);
+  const words = remembered((purpose) => wordsOf(keysOf(purpose)));
+  const axis = parts ? order[parts.axis] : 0, drawnShape = toDrawn(shape);
+  let stop = 0;
+  const pieces = (parts?.of ?? [{ size: drawnShape[0] }]).map((part) => {
     const start = stop;
     stop += part.size;
-    const dims = parts ? shape.with(axis, part.size) : shape;
-    return { start, stop, law: lawOf(part.init ?? init, part.fan ?? fan, dims, layout, axis, start) };
+    const place = placeOf(drawnShape, drawnLetters, axis, start, part.size, words);
+    return { start, stop, law: lawOf(part.init ?? init, part.fan ?? fan, place) };
   });
   const slice = shape.map((size, i) => tensor.slice?.[i] ?? [0, size]);
-  return { name, shape, dtype, axis, pieces, slice, keys: stream(BigInt(recipe.seed), name) };
+  const drawn = { shape: drawnShape, slice: toDrawn(slice), order, toDrawn };
+  return { name, dtype, axis, pieces, slice, drawn, words, keys: keysOf("value") };
 }
 
 // The tensors in file order.
@@ -297,17 +449,17 @@ function plan(recipe) {
 
 // ---- The file and its digest ----
 
-function elements({ shape, dtype, axis, pieces, slice, keys }) {
+function elements({ dtype, axis, pieces, slice, drawn, words }) {
   const { size, put } = DTYPES[dtype];
-  const count = slice.reduce((n, [start, stop]) => n * (stop - start), 1);
-  const bytes = Buffer.alloc(count * size), word = wordsOf(keys);
-  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((n, dim) => n * BigInt(dim), 1n));
-  const at = slice.map(([start]) => start); // coordinates in the full tensor
+  const count = product(slice.map(([start, stop]) => stop - start));
+  const bytes = Buffer.alloc(count * size), word = words("value");
+  const own = slice.map(([start]) => start); // coordinates in the full tensor
   for (let n = 0; n < count; n++) {
-    const index = at.reduce((sum, c, i) => sum + BigInt(c) * strides[i], 0n);
-    const { law } = pieces.length === 1 ? pieces[0] : pieces.find(({ start, stop }) => start <= at[axis] && at[axis] < stop);
-    put(bytes, n * size, law.value(word(index), at));
-    for (let i = at.length - 1; i >= 0 && ++at[i] === slice[i][1]; i--) at[i] = slice[i][0];
+    const at = drawn.toDrawn(own);
+    const { law } = pieces.length === 1 ? pieces[0]
+      : pieces.find(({ start, stop }) => start <= at[axis] && at[axis] < stop);
+    put(bytes, n * size, law.value(word(number(at, drawn.shape)), at));
+    for (let i = own.length - 1; i >= 0 && ++own[i] === slice[i][1]; i--) own[i] = slice[i][0];
   }
   return bytes;
 }
@@ -315,31 +467,39 @@ function elements({ shape, dtype, axis, pieces, slice, keys }) {
 function header(tensors, data, metadata) {
   const text = JSON.stringify, members = []; // its escapes are those of the page
   const strings = Object.entries(metadata).sort(([a], [b]) => byBytes(a, b));
-  if (strings.length) members.push(`"__metadata__":{${strings.map(([k, v]) => `${text(k)}:${text(v)}`).join(",")}}`);
+  const pairs = strings.map(([k, v]) => `${text(k)}:${text(v)}`);
+  if (pairs.length) members.push(`"__metadata__":{${pairs.join(",")}}`);
   let end = 0;
   tensors.forEach(({ name, dtype, slice }, i) => {
-    const shape = slice.map(([start, stop]) => stop - start), offsets = [end, (end += data[i].length)];
-    members.push(`${text(name)}:{"dtype":"${dtype}","shape":${text(shape)},"data_offsets":${text(offsets)}}`);
+    const shape = slice.map(([start, stop]) => stop - start);
+    const offsets = text([end, (end += data[i].length)]);
+    const about = `{"dtype":"${dtype}","shape":${text(shape)},"data_offsets":${offsets}}`;
+    members.push(`${text(name)}:${about}`);
   });
-  const bytes = Buffer.from(`{${members.join(",")}}`), padding = Buffer.alloc(-bytes.length & 7, " ");
+  const bytes = Buffer.from(`{${members.join(",")}}`);
+  const padding = Buffer.alloc(-bytes.length & 7, " ");
   return Buffer.concat([u64le(bytes.length + padding.length), bytes, padding]);
 }
 
-function planLine({ shape, axis, pieces, slice, keys }) {
+function planLine({ axis, pieces, drawn, keys }) {
   const f64 = (x) => Buffer.from(Float64Array.of(x).buffer).reverse().toString("hex");
   const laws = pieces.map(({ start, stop, law }) => {
     const plain = `${law.name}(${law.parameters.map(f64).join(",")})`;
     return pieces.length === 1 ? plain : `${axis}:${start}-${stop}=${plain}`;
   });
   const key = keys.map((k) => k.toString(16).padStart(8, "0")).join("");
-  return `${laws.join(";")} ${key} ${slice.map(([start, stop], i) => `${start}:${stop}/${shape[i]}`).join(",")}\n`;
+  const slice = drawn.slice.map(([start, stop], i) => `${start}:${stop}/${drawn.shape[i]}`);
+  const moved = drawn.order.some((to, from) => to !== from);
+  const order = moved ? ` order ${drawn.order.join(",")}` : "";
+  return `${laws.join(";")} ${key} ${slice.join(",")}${order}\n`;
 }
 
 export function generate(text) {
   const recipe = parse(text);
   const tensors = plan(recipe), data = tensors.map(elements);
   const head = header(tensors, data, recipe.metadata ?? {});
-  return { file: Buffer.concat([head, ...data]), digest: sha256(head, ...tensors.map(planLine)).toString("hex") };
+  const digest = sha256(head, ...tensors.map(planLine)).toString("hex");
+  return { file: Buffer.concat([head, ...data]), digest };
 }
 
 // Split by hand: readline would break lines at U+2028, too, which JSON strings may hold.

@@ -34,7 +34,9 @@ WAYS: dict[str, Reflections] = {
 }
 
 
-def reflect(m: Matrix, c: int, k: int, v: Matrix, s: Matrix, *, lower: bool) -> None:
+def reflect(  # noqa: PLR0913 - as the page has it
+    m: Matrix, c: int, k: int, v: Matrix, s: Matrix, *, lower: bool
+) -> None:
     b, rows = len(v[0]), len(v)
     w, u = [0.0] * b, [0.0] * b
     for p in range(b):
@@ -138,7 +140,9 @@ def test_file_holds_another_matrix_than_the_pages_pseudocode(shape: tuple[int, i
     page = (ROOT / "docs/generator-v1.md").read_text("utf-8")
     digest = hashlib.sha256(expected).hexdigest()
     assert f"| {rows} x {columns} | `{digest}` |" in page
-    assert data_of(recipe_of(tensor("orthogonal", shape, name="w"), seed=0, dtype="F64")) == expected
+    assert (
+        data_of(recipe_of(tensor("orthogonal", shape, name="w"), seed=0, dtype="F64")) == expected
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -13,7 +13,7 @@ from service.errors import SchemeError
 from service.numerics.fans import Geometry
 from service.recipe import parse
 from service.schemes import ALIASES, SCHEMES, Scheme
-from service.tensor import canonical_init
+from service.schemes.scheme import canonical
 from tests.support import ROOT, data_of, recipe_of, tensor
 
 CONV = Geometry((64, 32, 3, 3))
@@ -78,9 +78,17 @@ def test_kaiming_and_msra_reach_other_bits() -> None:
 @pytest.mark.parametrize("alias", ALIASES)
 def test_alias_gives_other_bits_than_its_object(alias: str) -> None:
     name = ALIASES[alias]["scheme"]
-    required = {"uniform": {"low": -1, "high": 1}, "constant": {"value": 2}}
-    extra = required.get(name, {"std": 1} if name in ("normal", "truncated_normal") else {})
-    shape = [3, 3, 3] if name == "dirac" else [3, 4]
+    required: dict[str, dict[str, Any]] = {
+        "uniform": {"low": -1, "high": 1},
+        "constant": {"value": 2},
+        "normal": {"std": 1},
+        "truncated_normal": {"std": 1},
+        "sparse": {"sparsity": 0.5},
+        "chrono": {"t_max": 9},
+    }
+    extra = required.get(name, {})
+    shapes = {"dirac": (3, 3, 3), "bilinear": (2, 2, 4, 4), "delta_orthogonal": (3, 3, 3)}
+    shape = (8,) if name in ("lstm_forget", "chrono") else shapes.get(name, (3, 4))
     by_object = recipe_of(tensor({**ALIASES[alias], **extra}, shape))
     by_name = recipe_of(tensor({"scheme": alias, **extra} if extra else alias, shape))
     assert data_of(by_name) == data_of(by_object)
@@ -138,7 +146,7 @@ def test_scheme_is_undocumented(name: str) -> None:
 
 def test_canonical_object_loses_a_parameter() -> None:
     init = {"scheme": "kaiming", "mode": "fan_in", "nonlinearity": "selu"}
-    assert canonical_init(scheme_of(init)) == {"scheme": "kaiming", "nonlinearity": "selu"}
+    assert canonical(scheme_of(init)) == {"scheme": "kaiming", "nonlinearity": "selu"}
 
 
 def test_torch_draws_other_moments() -> None:

@@ -83,7 +83,9 @@ def test_positive_unitball_is_not_uniform_over_its_sum() -> None:
     assert np.abs(w - u / u.sum(1, keepdims=True)).max() < 1e-15
 
 
-@pytest.mark.parametrize(("variant", "k"), [(v, k) for v in ("caffe", "mxnet") for k in range(1, 9)])
+@pytest.mark.parametrize(
+    ("variant", "k"), [(v, k) for v in ("caffe", "mxnet") for k in range(1, 9)]
+)
 def test_bilinear_is_not_the_framework_formula(variant: str, k: int) -> None:
     f = math.ceil(k / 2)
     c = (k - 1) / (2 * f) if variant == "caffe" else (2 * f - 1 - f % 2) / (2 * f)
