@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from service.catalogue import schemes
+from service.catalogue import framework, model_schemes, schemes
+from service.schemes import FRAMEWORKS
 from service.settings import Settings
 from tests.support import ROOT, file_of, plan_of, recipe_of, tensor
 
@@ -139,7 +140,18 @@ def test_names_are_markup_in_a_table() -> None:
 def test_schemes_lack_one() -> None:
     table = run("schemes").stdout.decode()
     assert all(entry["name"] in table and entry["formula"] in table for entry in schemes())
-    assert json.loads(run("schemes", "--json").stdout) == {"schemes": schemes()}
+    assert all(entry["name"] in table for entry in model_schemes())
+    listed = {"schemes": schemes(), "model_schemes": model_schemes()}
+    assert json.loads(run("schemes", "--json").stdout) == listed
+
+
+def test_frameworks_names_lack_one() -> None:
+    for name in FRAMEWORKS:
+        table = run("schemes", "--framework", name).stdout.decode()
+        assert all(alias in table for alias in framework(name)["names"])
+    printed = run("schemes", "--framework", "candle", "--json").stdout
+    assert json.loads(printed) == json.loads(json.dumps(framework("candle")))
+    assert b"'candle'" in run("schemes", "--framework", "candel").stderr
 
 
 def test_flag_loses_to_environment_or_environment_to_file(tmp_path: Path) -> None:

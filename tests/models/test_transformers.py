@@ -10,7 +10,7 @@ import pytest
 import service
 from service.models import MODEL_TYPES, catalogue, model_of
 from tests.models.support import FIXTURES, agrees, fixture_of, model_recipe, rows_of
-from tools.model_fixtures import torchvision_model, written
+from tools.model_fixtures import written
 
 SMALL = {path.stem: fixture_of(path) for path in sorted(FIXTURES.glob("*.json"))}
 FAMILIES = sorted({fixture["config"]["model_type"] for fixture in SMALL.values()})
@@ -116,17 +116,3 @@ def test_default_is_not_the_class_default(entry: dict[str, Any], transformers: A
             assert ours in (expected, (expected, expected), tuple(np.atleast_1d(expected))), name
             compared += 1
     assert compared > 3
-
-
-def test_torchvision_does_not_load_our_file(tmp_path: Path) -> None:
-    library("torchvision")
-    torch = library("torch")
-    for name, fixture in of_family("resnet", "torchvision").items():
-        config, path = fixture["config"], tmp_path / name
-        service.save_file(model_recipe(config), path)
-        torch.manual_seed(0)
-        model = torchvision_model(config)
-        drawn = {key: value.numpy() for key, value in model.state_dict().items()}
-        check_initialization(config, drawn)
-        ours = {key: torch.from_numpy(value) for key, value in read(path).items()}
-        model.load_state_dict(ours, strict=True)
