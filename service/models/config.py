@@ -72,6 +72,8 @@ class Config(BaseModel):
     source: ClassVar[str]
     known: ClassVar[dict[str, Architecture]]
     """Architectures by the name of their class; the first is meant where none is named."""
+    heads_make_shapes: ClassVar[bool] = False
+    """Whether a dimension follows from the number of heads."""
 
     model_type: str
     architectures: Annotated[tuple[str, ...], Field(strict=False)] | None = None
@@ -108,6 +110,18 @@ class Config(BaseModel):
             raise ModelError([Problem("/architectures/0", detail + ", ".join(self.known))])
         if problems := list(self.contradictions()):
             raise ModelError(problems)
+        yield from self.tensors()
+
+    def base_weights(self) -> Iterator[Weight]:
+        """Return the tensors of a model of which only the dimensions count: the base of muP.
+
+        Raises:
+            ModelError: The architecture is unknown, or sizes that make shapes contradict each other.
+        """
+        return self.weights() if self.heads_make_shapes else self.tensors()
+
+    def tensors(self) -> Iterator[Weight]:
+        """Return the tensors, whether or not the network could compute with them."""
         prefix, pieces = self.known[self.architecture]
         for piece in pieces:
             yield from piece(self, prefix)

@@ -124,7 +124,7 @@ def _beside_base(
         )
     narrow: list[Placed] = []
     try:
-        for weight in model_of(_base_config(recipe.model, base)).weights():
+        for weight in model_of(_base_config(recipe.model, base)).base_weights():
             narrow += _seen(weight)
     except ModelError as error:
         for problem in error.problems:

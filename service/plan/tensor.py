@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from service.distributions import Sparse
 from service.errors import SchemeError, shown
@@ -54,16 +53,20 @@ def plan_tensor(
     if not found or len(regions) < len(found):
         return None
     stream = stream_of(recipe.seed, request.drawn.name)
-    has_mask = any(isinstance(region.law, Sparse) for region in regions)
+    has_mask = Sparse in [type(region.law) for region in regions]
+    full_shape, block, order, shuffle = _view(request)
     return PlannedTensor(
         name=tensor.name,
         dtype=dtype,
+        full_shape=full_shape,
+        block=block,
         shape=_held(tensor),
         stream=stream,
         mask=stream_of(recipe.seed, request.drawn.name, "mask") if has_mask else stream,
         axis=regions[0].geometry.axis,
         regions=regions,
-        **_view(request),
+        order=order,
+        shuffle=shuffle,
     )
 
 
@@ -74,17 +77,19 @@ def _held(tensor: Tensor) -> Shape:
     return tuple([cut[1] - cut[0] if cut else size for cut, size in cuts])
 
 
-def _view(request: TensorRequest) -> dict[str, Any]:
-    """Return what of the drawn tensor the file holds, and how."""
+_View = tuple[Shape, tuple[tuple[int, int], ...], Shape, tuple[int, Shape] | None]
+
+
+def _view(request: TensorRequest) -> _View:
+    """Return what of the drawn tensor the file holds, and how: shape, block, order, shuffle."""
     if (source := request.source) is not None:
-        view: dict[str, Any] = {"full_shape": source.axes, "block": source.block}
-        if source.shuffle is not None or source.order != tuple(range(len(source.order))):
-            view |= {"order": source.order, "shuffle": source.shuffle}
-        return view
+        straight = source.shuffle is None and source.order == tuple(range(len(source.order)))
+        return source.axes, source.block, () if straight else source.order, source.shuffle
     shape, cuts = request.tensor.shape, request.tensor.slice
-    cuts = cuts or (None,) * len(shape)
+    if cuts is None:
+        return shape, tuple([(0, size) for size in shape]), (), None
     block = tuple([cut or (0, size) for cut, size in zip(cuts, shape, strict=True)])
-    return {"full_shape": shape, "block": block}
+    return shape, block, (), None
 
 
 def _shape_is_sound(request: TensorRequest, complaints: Complaints) -> bool:

@@ -55,11 +55,10 @@ def _too_fine(tensor: PlannedTensor, region: Region) -> str | None:
 
 def _packed(tensor: PlannedTensor, region: Region) -> str | None:
     """Several projections side by side share one fan_out."""
-    if len(tensor.regions) > 1 or not _PACKED.search(tensor.name):
+    by_fan_out = region.scheme.scheme == "xavier" or _mode(region) in _BOTH_WAYS
+    if not by_fan_out or len(tensor.regions) > 1 or region.geometry.fan is not None:
         return None
-    scheme = region.scheme
-    by_fan_out = scheme.scheme == "xavier" or _mode(region) in _BOTH_WAYS
-    if not by_fan_out or region.geometry.fan is not None:
+    if not _PACKED.search(tensor.name):
         return None
     return (
         "several projections side by side are taken for one of their fan_out together, which"
