@@ -116,7 +116,7 @@ class Config(BaseModel):
         """Return the tensors of a model of which only the dimensions count: the base of muP.
 
         Raises:
-            ModelError: The architecture is unknown, or sizes that make shapes contradict each other.
+            ModelError: The architecture is unknown, or sizes that make shapes contradict.
         """
         return self.weights() if self.heads_make_shapes else self.tensors()
 
