@@ -35,8 +35,9 @@ class Limits(BaseModel):
     max_orthogonal_side: int = Field(
         8_192, ge=1, description="rows or columns of an orthogonal matrix"
     )
+    max_matrices: int = Field(4_096, ge=1, description="orthogonal matrices in one tensor")
     max_whole_elements: int = Field(
-        2**26, ge=1, le=2**32, description="elements of a tensor whose lines are ranked or summed"
+        2**26, ge=1, le=2**32, description="elements of a tensor that are computed together"
     )
     max_chrono_elements: int = Field(2**20, ge=1, description="units of a chrono bias")
     max_sinusoidal_elements: int = Field(2**22, ge=1, description="elements of a position table")

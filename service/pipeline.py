@@ -101,6 +101,7 @@ class Pipeline:
             RuntimeError: The process was forked since.
         """
         self.require_own_process()
+        plan.memo.keep(self.threads + 2)
         workers = self._slow_workers if plan.is_slow else self._workers
         return workers.submit(_filled, plan, offset, out, self.backend)
 
@@ -153,7 +154,7 @@ class Chunks:
         self._plan = plan
         self._next, self._stop = start, stop
         self._under_way: deque[tuple[int, Future[memoryview]]] = deque()
-        self._window = pipeline.ahead
+        self._window = self._ahead
 
     def __enter__(self) -> Self:
         self._pipeline.active.add(self)
@@ -167,6 +168,7 @@ class Chunks:
     ) -> None:
         self._pipeline.active.discard(self)
         self.stall()
+        self._plan.memo.clear()
 
     def __iter__(self) -> Iterator[memoryview]:
         while future := self.take():
@@ -186,8 +188,14 @@ class Chunks:
             self._under_way.append((self._next, future))
             self._next += size
         # After a stall, chunks are computed ahead only as far as the reader has shown to keep up.
-        self._window = min(self._window + 1, self._pipeline.ahead)
+        self._window = min(self._window + 1, self._ahead)
         return self._under_way.popleft()[1] if self._under_way else None
+
+    @property
+    def _ahead(self) -> int:
+        # Of what takes seconds one chunk at a time: the next would only wait for the same result,
+        # and keep a worker from another stream.
+        return 1 if self._plan.is_slow else self._pipeline.ahead
 
     def _may_start(self) -> bool:
         if not self._under_way:

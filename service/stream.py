@@ -11,12 +11,14 @@ from service.plan import Plan, PlannedTensor
 from service.turned import fill_elements
 
 _TENSORS = 512
-"""Most tensors a chunk: tiny ones cost a call each, and a stop must not wait for a million."""
+"""Most tensors a chunk: tiny ones cost a call each, and a stop must not wait for a million.
+Of a plan with tensors that take seconds each, one."""
 
 
 def reach(plan: Plan, offset: int) -> int:
     """Return the bytes from ``offset`` to the end of the last tensor that its chunk may touch."""
-    last = min(_index_at(plan, offset) + _TENSORS, len(plan.tensors)) - 1
+    most = 1 if plan.is_slow else _TENSORS
+    last = min(_index_at(plan, offset) + most, len(plan.tensors)) - 1
     return len(plan.header) + plan.tensors[last].end - offset
 
 

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 
@@ -41,6 +42,15 @@ class NativeReflections:
             for strip in strips:
                 one(strip)
             return
-        with ThreadPoolExecutor(self._threads) as pool:
-            for _ in pool.map(one, strips):
-                pass
+        for _ in _hands(self._threads).map(one, strips):
+            pass
+
+
+@lru_cache(maxsize=4)
+def _hands(threads: int) -> ThreadPoolExecutor:
+    """Return the threads of all matrices of this process; a forked one makes its own."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="tensorseed-matrix")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_hands.cache_clear)

@@ -41,12 +41,16 @@ class Bilinear:
     @property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation over the kernel."""
-        sides = [self._side(range(self.geometry.part_shape[axis])) for axis in self.axes]
-        values = [a * b / (4 * self.factor**2) for a in sides[0] for b in sides[1]]
-        if not values:
-            return 0.0, 0.0
-        mean = math.fsum(values) / len(values)
-        return mean, math.sqrt(math.fsum((x - mean) ** 2 for x in values) / len(values))
+        mean = square = 1.0  # the kernel is a product, and so are its means
+        for axis in self.axes:
+            side = [a / (2 * self.factor) for a in self._side(range(self._sizes[axis]))]
+            mean *= math.fsum(side) / len(side)
+            square *= math.fsum(a * a for a in side) / len(side)
+        return mean, math.sqrt(max(0.0, square - mean * mean))
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        return self.geometry.part_shape
 
     @property
     def extremes(self) -> tuple[float, float]:

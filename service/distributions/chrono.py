@@ -25,7 +25,7 @@ class Chrono:
         t_max: The longest range of dependencies, in steps.
         units: Elements of a gate.
         forget: Which gate of the vector forgets.
-        entrance: Which gate lets the input in.
+        input_gate: Which gate lets the input in.
         geometry: The block and its full tensor, a vector of gates.
     """
 
@@ -33,7 +33,7 @@ class Chrono:
     t_max: float
     units: int
     forget: int
-    entrance: int
+    input_gate: int
     geometry: Geometry
 
     @property
@@ -45,16 +45,17 @@ class Chrono:
     def parameters(self) -> tuple[float, ...]:
         """t_max, units, gates, then the part: axis, start and its dimensions."""
         part = self.geometry
-        own = (self.units, self.forget, self.entrance, part.axis, part.start, *part.part_shape)
+        own = (self.units, self.forget, self.input_gate, part.axis, part.start, *part.part_shape)
         return self.t_max, *map(float, own)
 
     @property
     def moments(self) -> tuple[float, float]:
         """Mean and standard deviation over the vector."""
-        top = math.log(self.t_max - 1.0)
-        width = self.t_max - 2.0
-        mean = ((self.t_max - 1.0) * (top - 1.0) + 1.0) / width
-        square = ((self.t_max - 1.0) * (top * top - 2.0 * top + 2.0) - 2.0) / width
+        top, width = math.log(self.t_max - 1.0), self.t_max - 2.0
+        mean, square = width / 2 - width**2 / 6, width**2 / 3 - width**3 / 4
+        if width > 1e-3:  # below, the closed forms would cancel
+            mean = ((self.t_max - 1.0) * (top - 1.0) + 1.0) / width
+            square = ((self.t_max - 1.0) * (top * top - 2.0 * top + 2.0) - 2.0) / width
         share = self.units / self.geometry.part_shape[-1] if self.units else 0.0
         return (0.0 if share <= 0.5 else mean), math.sqrt(2.0 * share * square)
 
@@ -68,10 +69,10 @@ class Chrono:
         """Return float64 values, shape (draws.count,)."""
         xp = draws.xp
         make = partial(self._logarithms, draws)
-        made = draws.workspace.memo.get((draws.stream, self), make)
+        made = draws.workspace.memo.get(draws.stream, self, make)
         at = self.geometry.coordinates(draws.index)[-1].astype("int64")
         gate, unit = at // self.units, at % self.units
-        sign = xp.where(gate == self.forget, 1.0, xp.where(gate == self.entrance, -1.0, 0.0))
+        sign = xp.where(gate == self.forget, 1.0, xp.where(gate == self.input_gate, -1.0, 0.0))
         return sign * made[unit] + 0.0  # the other gates' zeros are +0
 
     def _logarithms(self, draws: Draws) -> Array:

@@ -40,13 +40,15 @@ class Hadamard:
 
     @property
     def moments(self) -> tuple[float, float]:
-        """Mean and standard deviation, the first input's row of ones left out of account."""
-        taps = math.prod(
-            size
-            for axis, size in enumerate(self.geometry.part_shape)
-            if axis not in (self.out_axis, self.in_axis)
-        )
-        return 0.0, abs(self.value) / math.sqrt(taps) if taps else 0.0
+        """Mean and standard deviation over the tensor."""
+        sizes = self.geometry.part_shape
+        outputs, inputs = sizes[self.out_axis], sizes[self.in_axis]
+        total = math.prod(sizes)
+        if not total:
+            return 0.0, 0.0
+        mean = self.value * _sum_of_signs(outputs, inputs) / total
+        square = self.value**2 * outputs * inputs / total
+        return mean, math.sqrt(max(0.0, square - mean * mean))
 
     @property
     def extremes(self) -> tuple[float, float]:
@@ -65,3 +67,20 @@ class Hadamard:
             if axis not in (self.out_axis, self.in_axis):
                 values = xp.where(at[axis] == size // 2, values, 0.0)
         return values
+
+
+def _sum_of_signs(outputs: int, inputs: int) -> int:
+    """Return the sum of (-1)^popcount(o & i) over o < outputs, i < inputs.
+
+    >>> _sum_of_signs(3, 4), _sum_of_signs(3, 3)
+    (4, 5)
+    """
+    if min(outputs, inputs) <= 1:
+        return outputs * inputs
+    half = 1 << (max(outputs, inputs) - 1).bit_length() - 1
+    # Over a whole half, every line across it sums to 0 but the first, which sums to the half.
+    if outputs <= half:
+        return half + _sum_of_signs(outputs, inputs - half)
+    if inputs <= half:
+        return half + _sum_of_signs(outputs - half, inputs)
+    return 3 * half - _sum_of_signs(outputs - half, inputs - half)

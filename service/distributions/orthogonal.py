@@ -41,12 +41,16 @@ class Orthogonal:
 
     @property
     def demands(self) -> dict[str, int]:
-        """The matrix is computed whole, so its longer side has a limit."""
-        return {"max_orthogonal_side": max(self.matrix_shape)}
+        """Matrices are computed whole, and all of a tensor's are kept while it is made."""
+        return {
+            "max_orthogonal_side": max(self.matrix_shape),
+            "max_matrices": math.prod(self.geometry.part_shape[a] for a in self._batch_axes),
+            "max_whole_elements": math.prod(self.geometry.shape),
+        }
 
     @property
     def parameters(self) -> tuple[float, ...]:
-        """Gain, kind, the letters' code points, then the part: axis, start and its dimensions."""
+        """Gain, the letters' code points, kind, then the part: axis, start and its dimensions."""
         part = self.geometry
         letters = map(float, map(ord, part.letters))
         place = (self.centre_only, part.axis, part.start, *part.part_shape)
@@ -104,9 +108,13 @@ class Orthogonal:
             chosen = xp.nonzero(kept)[0]
             values[chosen] = self._elements(draws, 0, row[chosen], column[chosen])
             return values
-        batch = number(at, sizes, self._batch_axes)
-        for matrix in xp.unique(batch[kept]).tolist():
-            chosen = xp.nonzero(kept & (batch == matrix))[0]
+        kept = xp.nonzero(kept)[0]
+        batch = number(at, sizes, self._batch_axes)[kept]
+        kept = kept[xp.argsort(batch, kind="stable")]
+        found, firsts = xp.unique(batch, return_counts=True)
+        start = 0
+        for matrix, count in zip(found.tolist(), firsts.tolist(), strict=True):
+            chosen, start = kept[start : start + count], start + count
             values[chosen] = self._elements(draws, matrix, row[chosen], column[chosen])
         return values
 
@@ -115,7 +123,7 @@ class Orthogonal:
         if not len(row):
             return draws.xp.zeros(0)
         make = partial(self._matrix, draws, batch)
-        matrix = draws.workspace.memo.get((draws.stream, self, batch), make)
+        matrix = draws.workspace.memo.get(draws.stream, (self, batch), make)
         rows, columns = self.matrix_shape
         if rows < columns:
             row, column = column, row

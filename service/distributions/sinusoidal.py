@@ -6,7 +6,6 @@ Source: docs/generator-v1.md, "Sinusoidal". Vaswani et al. 2017, section 3.5, wi
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 from service.numerics.array import Array
@@ -62,6 +61,8 @@ class Sinusoidal:
     def sample(self, draws: Draws) -> Array:
         """Return float64 values, shape (draws.count,)."""
         rows, columns = self.geometry.shape
-        make = partial(waves, rows, columns // 2, self.max_timescale)
-        table = draws.xp.asarray(draws.workspace.memo.get(self, make))
-        return table[draws.index.astype("int64")]
+
+        def make() -> Array:
+            return draws.xp.asarray(waves(rows, columns // 2, self.max_timescale))
+
+        return draws.workspace.memo.get(self, "table", make)[draws.index.astype("int64")]

@@ -7,6 +7,7 @@ Source: docs/generator-v1.md, "Sparse". Martens 2010, "Deep learning via Hessian
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -17,7 +18,7 @@ from service.numerics.draws import Draws
 from service.numerics.fans import Geometry
 from service.numerics.keys import Stream
 from service.numerics.philox import words_at
-from service.numerics.positions import number, numbers
+from service.numerics.positions import coordinate_on, number, numbers
 
 _PIECE = 1 << 20
 """Elements whose mask is drawn at once."""
@@ -79,7 +80,7 @@ class Sparse:
         else:
             at = self.geometry.coordinates(draws.index)
             make = partial(self._bounds, xp, mask.stream)
-            bounds = draws.workspace.memo.get((mask.stream, self), make)
+            bounds = draws.workspace.memo.get(mask.stream, self, make)
             line = number(at, self.geometry.part_shape, self._others)
             zero = _rank(mask.words, at[self.axis]) < bounds[line]
         return xp.where(zero, 0.0, self.normal.sample(draws))
@@ -92,9 +93,12 @@ class Sparse:
         """Return, for each line, the rank below which its elements are zero."""
         assert self.axis is not None  # noqa: S101 - chances need no ranks
         lines = numbers(xp, self.geometry, self._others)
-        along = numbers(xp, self.geometry, [self.axis])
-        if self.zeros == len(along):
+        length = self.geometry.part_shape[self.axis]
+        if self.zeros == length:
             return xp.full(len(lines), 2**64 - 1, dtype=xp.uint64)
+        if length > _PIECE:
+            return xp.stack([self._bound(xp, mask, line) for line in lines])
+        along = numbers(xp, self.geometry, [self.axis])
         place = xp.arange(len(along), dtype=xp.uint64)
         bounds = xp.empty(len(lines), dtype=xp.uint64)
         step = max(1, _PIECE // len(along))
@@ -103,6 +107,34 @@ class Sparse:
             ranks = xp.partition(_rank(words, place), self.zeros, axis=-1)
             bounds[start : start + step] = ranks[:, self.zeros]
         return bounds
+
+    def _bound(self, xp: Namespace, mask: Stream, line: Array) -> Array:
+        """Return the bound of one long line, a piece at a time, in two passes.
+
+        The first counts the words by their upper half, which tells that of the bound; the second
+        ranks those that have it.
+        """
+        counts = xp.zeros(1 << 16, dtype=xp.int64)
+        for words, _ in self._pieces(xp, mask, line):
+            counts += xp.bincount((words >> 16).astype("int64"), minlength=1 << 16)
+        ends = xp.cumsum(counts)
+        upper = int(xp.searchsorted(ends, self.zeros, side="right"))
+        ranks = [
+            _rank(words, place)[words >> 16 == upper]
+            for words, place in self._pieces(xp, mask, line)
+        ]
+        before = int(ends[upper] - counts[upper])
+        return xp.sort(xp.concatenate(ranks))[self.zeros - before]
+
+    def _pieces(self, xp: Namespace, mask: Stream, line: Array) -> Iterator[tuple[Array, Array]]:
+        """Yield the words and the places of a line's elements, some at a time."""
+        part, axis = self.geometry, self.axis or 0
+        stride, _ = coordinate_on(part.shape, axis)
+        start = part.start if axis == part.axis else 0
+        for first in range(0, part.part_shape[axis], _PIECE):
+            stop = min(first + _PIECE, part.part_shape[axis])
+            place = xp.arange(first, stop, dtype=xp.uint64)
+            yield words_at(xp, mask, line + (place + start) * stride), place
 
 
 def _rank(words: Array, coordinate: Array) -> Array:

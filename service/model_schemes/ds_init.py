@@ -7,14 +7,15 @@ Source: Zhang, Titov & Sennrich 2019, "Improving Deep Transformer with Depth-Sca
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le
 
 from service.errors import SchemeError
 from service.model_schemes.model_scheme import Arranged
 from service.model_schemes.role import Placed, Whole
 from service.numerics.exact import power
 from service.schemes import Scheme, VarianceScaling
-from service.schemes.scheme import Positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class DsInit:
 
     formula: ClassVar[str] = "w ~ U(-b, b), b = sqrt(6 / (fan_in + fan_out)) alpha / sqrt(l)"
     source: ClassVar[str] = "https://arxiv.org/abs/1908.11365"
-    alpha: Positive = 1.0
+    alpha: Annotated[float, Ge(1e-6), Le(1e6)] = 1.0
     rule: Literal["paper", "code"] = "paper"
     scheme: Literal["ds_init"] = "ds_init"
 

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,10 +60,19 @@ def model_of(config: Mapping[str, Any]) -> Config:
         return MODEL_TYPES[named].model_validate(document)
     except ValidationError as error:
         problems = [
-            Problem("".join(f"/{step}" for step in entry["loc"]), entry["msg"])
+            Problem("".join(f"/{step}" for step in entry["loc"]), _said(entry))
             for entry in error.errors(include_url=False)
         ]
         raise ModelError(problems) from None
+
+
+def _said(entry: Any) -> str:
+    """Return what is wrong with a field, and what it was."""
+    if entry["type"] in ("model_type", "dataclass_type"):
+        return "an object is expected"
+    given = entry.get("input")
+    shows = given is None or isinstance(given, str | int | float)
+    return f"{entry['msg']} (given: {shown(json.dumps(given))})" if shows else str(entry["msg"])
 
 
 def config_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +82,7 @@ def config_of(config: Mapping[str, Any]) -> dict[str, Any]:
         config: A config.json, or a ``preset`` and what to change of it.
 
     Raises:
-        ModelError: There is no such preset.
+        ModelError: There is no such preset, or it is another kind of model.
     """
     if "preset" not in config:
         return dict(config)
@@ -80,6 +90,10 @@ def config_of(config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(name, str) or name not in presets():
         raise ModelError([_unknown("preset", name, presets(), config)])
     changes = {key: value for key, value in config.items() if key != "preset"}
+    kind = presets()[name]["model_type"]
+    if changes.get("model_type", kind) != kind:
+        detail = f"the preset {name} is a {kind}: leave model_type out, or the preset"
+        raise ModelError([Problem("/model_type", detail)])
     return presets()[name] | changes
 
 

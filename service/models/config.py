@@ -72,8 +72,8 @@ class Config(BaseModel):
     source: ClassVar[str]
     known: ClassVar[dict[str, Architecture]]
     """Architectures by the name of their class; the first is meant where none is named."""
-    heads_make_shapes: ClassVar[bool] = False
-    """Whether a dimension follows from the number of heads."""
+    heads_make_shapes: ClassVar[bool] = True
+    """Whether anything but the network's own sums follows from the number of heads."""
 
     model_type: str
     architectures: Annotated[tuple[str, ...], Field(strict=False)] | None = None
@@ -99,8 +99,11 @@ class Config(BaseModel):
         """Yield what of the config cannot be true together."""
         yield from ()
 
-    def weights(self) -> Iterator[Weight]:
+    def weights(self, *, as_base: bool = False) -> Iterator[Weight]:
         """Return the tensors of the file that the architecture's ``save_pretrained`` writes.
+
+        Args:
+            as_base: Only dimensions count: the base of muP, which nobody computes with.
 
         Raises:
             ModelError: The architecture is unknown, or sizes contradict each other.
@@ -108,20 +111,9 @@ class Config(BaseModel):
         if self.architecture not in self.known:
             detail = f"no {self.model_type} is called {shown(self.architecture)}; known are "
             raise ModelError([Problem("/architectures/0", detail + ", ".join(self.known))])
-        if problems := list(self.contradictions()):
+        counts = self.heads_make_shapes or not as_base
+        if counts and (problems := list(self.contradictions())):
             raise ModelError(problems)
-        yield from self.tensors()
-
-    def base_weights(self) -> Iterator[Weight]:
-        """Return the tensors of a model of which only the dimensions count: the base of muP.
-
-        Raises:
-            ModelError: The architecture is unknown, or sizes that make shapes contradict.
-        """
-        return self.weights() if self.heads_make_shapes else self.tensors()
-
-    def tensors(self) -> Iterator[Weight]:
-        """Return the tensors, whether or not the network could compute with them."""
         prefix, pieces = self.known[self.architecture]
         for piece in pieces:
             yield from piece(self, prefix)

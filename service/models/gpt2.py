@@ -25,6 +25,8 @@ class Gpt2(Labelled):
     model_types: ClassVar[tuple[str, ...]] = ("gpt2",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/gpt2"
 
+    heads_make_shapes: ClassVar[bool] = False
+
     model_type: str = "gpt2"
     vocab_size: Count = 50257
     n_positions: Count = Field(

@@ -20,8 +20,6 @@ HEAD = Role("head")
 class GatedDecoder(Padded, Labelled):
     """What Llama, Mistral and Qwen share."""
 
-    heads_make_shapes: ClassVar[bool] = True
-
     vocab_size: Count = 32000
     hidden_size: Count = 4096
     num_hidden_layers: Layers = 32

@@ -26,8 +26,8 @@ def reflect(
 def turn(
     size: int,
     rows: int,
-    of_outer: ReadableBuffer,
-    of_column: ReadableBuffer,
+    of_outer: bytes,
+    of_column: bytes,
     source: ReadableBuffer,
     out: WriteableBuffer,
     /,

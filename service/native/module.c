@@ -107,6 +107,12 @@ static PyObject *variates(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* Whether two buffers share no byte. */
+static int apart(const Py_buffer *a, const Py_buffer *b) {
+    uintptr_t first = (uintptr_t)a->buf, second = (uintptr_t)b->buf;
+    return first + (size_t)a->len <= second || second + (size_t)b->len <= first;
+}
+
 /* The largest of some offsets, or -1 where one is negative. */
 static int64_t reach_of(const int64_t *offsets, size_t count) {
     int64_t most = 0;
@@ -133,22 +139,22 @@ static int turn_fits(const ts_turn *t, size_t size, const Py_buffer *in, const P
 static PyObject *turn(PyObject *module, PyObject *args) {
     int fits;
     Py_ssize_t size, rows;
-    Py_buffer of_outer, of_column, in, out;
+    PyObject *of_outer, *of_column; /* bytes, which nobody changes meanwhile */
+    Py_buffer in, out;
     ts_turn t;
     (void)module;
-    if (!PyArg_ParseTuple(args, "nny*y*y*w*", &size, &rows, &of_outer, &of_column, &in, &out))
+    if (!PyArg_ParseTuple(args, "nnSSy*w*", &size, &rows, &of_outer, &of_column, &in, &out))
         return NULL;
-    t = (ts_turn){(size_t)of_outer.len / 8, (size_t)rows, (size_t)of_column.len / 8, of_outer.buf,
-                  of_column.buf};
-    fits = rows > 0 && size > 0 && !((uintptr_t)of_outer.buf % 8 | (uintptr_t)of_column.buf % 8) &&
-           turn_fits(&t, (size_t)size, &in, &out);
+    t = (ts_turn){(size_t)PyBytes_Size(of_outer) / 8, (size_t)rows,
+                  (size_t)PyBytes_Size(of_column) / 8, (const void *)PyBytes_AsString(of_outer),
+                  (const void *)PyBytes_AsString(of_column)};
+    fits = rows > 0 && size > 0 && !((uintptr_t)t.of_outer % 8 | (uintptr_t)t.of_column % 8) &&
+           apart(&in, &out) && turn_fits(&t, (size_t)size, &in, &out);
     if (fits) {
         Py_BEGIN_ALLOW_THREADS
         ts_turn_block(&t, (size_t)size, in.buf, out.buf);
         Py_END_ALLOW_THREADS
     }
-    PyBuffer_Release(&of_outer);
-    PyBuffer_Release(&of_column);
     PyBuffer_Release(&in);
     PyBuffer_Release(&out);
     if (!fits) return refused("the transposition ends outside a buffer");
@@ -196,7 +202,8 @@ static PyObject *reflect(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "inpy*y*w*", &path, &width, &transposed, &v, &t, &strip))
         return NULL;
     right = path >= 0 && path < paths() && width >= 1 && width <= TS_STRIP && is_strip(&v) &&
-            is_strip(&t) && t.len == SQUARE_BYTES && is_strip(&strip) && strip.len == v.len;
+            is_strip(&t) && t.len == SQUARE_BYTES && is_strip(&strip) && strip.len == v.len &&
+            apart(&v, &strip) && apart(&t, &strip);
     if (right) {
         Py_BEGIN_ALLOW_THREADS
         fegetenv(&caller);

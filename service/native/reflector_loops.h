@@ -3,7 +3,7 @@
    VECTOR: bytes of a vector. TARGET: the attribute of its functions. NAME(x): their names. */
 
 typedef double NAME(vector) __attribute__((vector_size(VECTOR)));
-typedef NAME(vector) NAME(unaligned) __attribute__((aligned(8)));
+typedef NAME(vector) NAME(unaligned) __attribute__((aligned(8), may_alias));
 #define LANES (VECTOR / 8)
 #define WIDE (VECTOR == 64 ? 4 : 2) /* vectors a tile: with four rows all stay in registers */
 #define LOAD(at) (*(const NAME(unaligned) *)(at))

@@ -8,11 +8,13 @@ Source: docs/generator-v1.md, "Plan arithmetic".
 
 from array import array
 from collections.abc import Iterable
-from decimal import Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
 
 _DIGITS = 60
+# Of its own: the caller's may trap, or round otherwise.
+_EXACT = Context(_DIGITS, ROUND_HALF_EVEN)
 _PI = Decimal(
     "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534"
 )
@@ -31,8 +33,7 @@ def power(base: int | Fraction, exponent: Fraction, times: Fraction | int = 1) -
     >>> power(16, Fraction(1, 4)), power(4, Fraction(-1, 2), Fraction(1, 2))
     (2.0, 0.25)
     """
-    with localcontext() as context:
-        context.prec = _DIGITS
+    with localcontext(_EXACT):
         return float(_decimal(times) * _decimal(base) ** _decimal(exponent))
 
 
@@ -74,8 +75,7 @@ def truncated_std(low: float, high: float) -> float:
     >>> truncated_std(-2.0, 2.0)
     0.8796256610342398
     """
-    with localcontext() as context:
-        context.prec = _DIGITS
+    with localcontext(_EXACT):
         a, b = (Decimal(max(-_FAR, min(_FAR, x))) for x in (low, high))
         mass = _mass_below(b) - _mass_below(a)
         fa, fb = _density(a), _density(b)
@@ -84,8 +84,7 @@ def truncated_std(low: float, high: float) -> float:
 
 def log_uniform(words: Iterable[int], t_max: float) -> list[float]:
     """Return the float64 nearest to ln(1 + (t_max - 2) (2 word + 1) / 2^33) of each word."""
-    with localcontext() as context:
-        context.prec = _DIGITS
+    with localcontext(_EXACT):
         step = (Decimal(t_max) - 2) / 2**33
         return [float((1 + step * (2 * word + 1)).ln()) for word in words]
 
@@ -122,8 +121,7 @@ def waves(rows: int, half: int, max_timescale: float) -> "array[float]":
 
 def _wave_step(column: int, half: int, max_timescale: float) -> tuple[int, int]:
     """Return sine and cosine of one step of a frequency, in fixed point."""
-    with localcontext() as context:
-        context.prec = _DIGITS + 10
+    with localcontext(Context(_DIGITS + 10, ROUND_HALF_EVEN)):
         exponent = Decimal(-column) / Decimal(half - 1) if column else Decimal(0)
         angle = (Decimal(max_timescale).ln() * exponent).exp()
         scale = Decimal(2) ** _BITS
@@ -151,8 +149,7 @@ def root_log(numbers: Iterable[int], over: int = 1) -> float:
     >>> root_log([2]), root_log([6, 6], 4) * 2 == root_log([6, 6])
     (0.8325546111576978, True)
     """
-    with localcontext() as context:
-        context.prec = _DIGITS
+    with localcontext(_EXACT):
         product = Decimal(1)
         for number in numbers:
             product *= Decimal(number).ln()

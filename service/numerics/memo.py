@@ -3,44 +3,85 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 Result = TypeVar("Result")
 
 
 class Memo:
-    """The latest results, each computed by one thread while the others wait for it.
+    """Results in groups, one a tensor or a slab of it, of which the latest few are kept.
+
+    A file is made in order, so what was needed before the last few tensors is of no more use. A
+    group that somebody is at work with stays, and so does the latest, however large.
 
     Args:
-        most: How many are kept. A file is made in order, so those of the tensor before last are of
-            no more use.
+        most: Groups that are kept.
+        budget: Bytes that they may have together.
 
     >>> memo = Memo()
-    >>> memo.get("square", lambda: 4), memo.get("square", lambda: 5)
+    >>> memo.get("tensor", "square", lambda: 4), memo.get("tensor", "square", lambda: 5)
     (4, 4)
     """
 
-    def __init__(self, most: int = 3) -> None:
+    def __init__(self, most: int = 4, budget: int = 1 << 29) -> None:
         self._most = most
+        self._budget = budget
         self._lock = threading.Lock()
-        self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
+        self._groups: OrderedDict[Hashable, _Group] = OrderedDict()
 
-    def get(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """Return the result called ``key``, made now if it is not at hand.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Memo, (self._most, self._budget)
+
+    def keep(self, most: int) -> None:
+        """Keep at least so many groups: as many threads may be at work on as many."""
+        self._most = max(self._most, most)
+
+    def clear(self) -> None:
+        """Forget everything that nobody is at work with."""
+        with self._lock:
+            for name in [name for name, group in self._groups.items() if not group.users]:
+                del self._groups[name]
+
+    def get(self, group: Hashable, key: Hashable, make: Callable[[], Result]) -> Result:
+        """Return a result, made now if it is not at hand; other callers wait for it.
 
         Args:
-            key: Decides the result.
+            group: What it belongs to.
+            key: Which of the group's results it is.
             make: Computes it; what it raises is raised here, and the next caller tries again.
         """
         with self._lock:
-            slot = self._slots.setdefault(key, _Slot())
-            self._slots.move_to_end(key)
-            while len(self._slots) > self._most:
-                self._slots.popitem(last=False)
-        with slot.lock:
-            if not slot.made:
-                slot.result, slot.made = make(), True
-            return cast("Result", slot.result)
+            found = self._groups.setdefault(group, _Group())
+            self._groups.move_to_end(group)
+            found.users += 1
+            slot = found.slots.setdefault(key, _Slot())
+        try:
+            with slot.lock:
+                if not slot.made:
+                    slot.result, slot.made = make(), True
+                return cast("Result", slot.result)
+        finally:
+            with self._lock:
+                found.users -= 1
+                self._evict()
+
+    def _evict(self) -> None:
+        idle = [name for name, group in self._groups.items() if not group.users][:-1]
+        total = sum(group.nbytes for group in self._groups.values())
+        for name in idle:
+            if len(self._groups) <= self._most and total <= self._budget:
+                break
+            total -= self._groups.pop(name).nbytes
+
+
+class _Group:
+    def __init__(self) -> None:
+        self.users = 0
+        self.slots: dict[Hashable, _Slot] = {}
+
+    @property
+    def nbytes(self) -> int:
+        return sum(getattr(slot.result, "nbytes", 0) for slot in self.slots.values())
 
 
 class _Slot:

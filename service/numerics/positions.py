@@ -66,14 +66,14 @@ def coordinate_on(shape: Sequence[int], axis: int) -> tuple[int, int]:
 
 
 def number(at: Sequence[Array], sizes: Sequence[int], axes: Sequence[int]) -> Array:
-    """Return the row-major number of coordinates on some axes, int64, or 0 where there are none.
+    """Return the row-major number of coordinates on some axes: int64, zeros where there are none.
 
     Args:
         at: Coordinates, an array an axis of the tensor.
         sizes: Its dimensions.
         axes: Which of them count, the slowest first.
     """
-    found: Array = 0
+    found: Array = at[0].astype("int64") * 0
     for axis in axes:
         found = found * sizes[axis] + at[axis].astype("int64")
     return found

@@ -126,7 +126,7 @@ def _warnings(recipe: Recipe, lowered: Lowered, placed: list[PlannedTensor]) -> 
     made = {request.tensor.name for request in lowered.requests if not request.is_raw}
     config = config_of(recipe.model or {})
     asked = config.get("dtype", config.get("torch_dtype"))
-    if asked is None or _DTYPES.get(asked) == recipe.dtype:
+    if asked is None or (isinstance(asked, str) and _DTYPES.get(asked) == recipe.dtype):
         return warnings_of(placed, made)
     ignored = Problem(
         "/model",

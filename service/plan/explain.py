@@ -76,7 +76,7 @@ def _region(region: Region) -> dict[str, Any]:
         "distribution": region.law.name,
         "fan_in": fans.fan_in if fans else None,
         "fan_out": fans.fan_out if fans else None,
-        "gain": None if gain_squared is None else math.sqrt(gain_squared),
+        "gain": None if gain_squared is None else _finite(math.sqrt(gain_squared)),
         "forward_gain": forward,
         "backward_gain": backward,
         "formula": region.scheme.formula,
@@ -86,6 +86,11 @@ def _region(region: Region) -> dict[str, Any]:
         "low": low,
         "high": high,
     }
+
+
+def _finite(value: float) -> float | None:
+    """Return a number that JSON has; None for one past float64."""
+    return value if math.isfinite(value) else None
 
 
 def _mixture(regions: Sequence[Region]) -> dict[str, Any]:

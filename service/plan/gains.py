@@ -36,7 +36,8 @@ def gains(region: Region) -> tuple[float, float] | None:
         return None
     mean, std = region.law.moments
     each = (std * std + mean * mean) * _slope(region)
-    return fans.fan_in * each, fans.fan_out * each
+    found = fans.fan_in * each, fans.fan_out * each
+    return found if all(map(math.isfinite, found)) else None
 
 
 def _slope(region: Region) -> float:

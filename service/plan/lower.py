@@ -124,7 +124,7 @@ def _beside_base(
         )
     narrow: list[Placed] = []
     try:
-        for weight in model_of(_base_config(recipe.model, base)).base_weights():
+        for weight in model_of(_base_config(recipe.model, base)).weights(as_base=True):
             narrow += _seen(weight)
     except ModelError as error:
         for problem in error.problems:
@@ -150,7 +150,11 @@ def _base_config(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str
     """
     document = config_of(config)
     fields = MODEL_TYPES[document["model_type"]].model_fields
-    names = [_names(name, field.validation_alias) for name, field in fields.items()]
+    names = [
+        _names(name, field.validation_alias)
+        for name, field in fields.items()
+        if name not in ("model_type", "architectures")
+    ]
     for key, value in base.items():
         of_field = next((choices for choices in names if key in choices), None)
         if of_field is None:

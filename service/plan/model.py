@@ -16,6 +16,15 @@ from service.numerics.memo import Memo
 from service.numerics.positions import coordinate_on
 from service.schemes import Scheme
 
+_QUICK = {
+    "max_orthogonal_side": 256,
+    "max_whole_elements": 1 << 17,
+    "max_matrices": 16,
+    "max_chrono_elements": 256,
+    "max_sinusoidal_elements": 1 << 14,
+}
+"""Up to what a law's demands take milliseconds."""
+
 
 class Region(NamedTuple):
     """A stretch of one axis under one law; a tensor without ``parts`` is a single region.
@@ -95,7 +104,7 @@ class PlannedTensor(NamedTuple):
     @property
     def drawn_regions(self) -> tuple[Region, ...]:
         """The regions that a tensor cut out of a drawn one can meet; all of them otherwise."""
-        if not self.order or len(self.regions) == 1:
+        if not self.order or len(self.regions) == 1 or not self.elements:
             return self.regions
         stride, size = self.cut
         low = high = 0
@@ -161,8 +170,13 @@ class Plan:
 
     @cached_property
     def is_slow(self) -> bool:
-        """Whether a chunk may need what takes seconds to compute."""
-        return any(r.law.demands for tensor in self.tensors for r in tensor.regions)
+        """Whether a chunk may need what takes long to compute."""
+        return any(
+            actual > _QUICK.get(setting, 0)
+            for tensor in self.tensors
+            for region in tensor.regions
+            for setting, actual in region.law.demands.items()
+        )
 
     @cached_property
     def total_parameters(self) -> int:

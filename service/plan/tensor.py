@@ -21,7 +21,8 @@ Shape = tuple[int, ...]
 
 DEMANDS = {
     "max_orthogonal_side": "rows or columns of the orthogonal matrix",
-    "max_whole_elements": "elements whose lines are ranked or summed",
+    "max_matrices": "orthogonal matrices",
+    "max_whole_elements": "elements that are computed together",
     "max_chrono_elements": "units of the chrono bias",
     "max_sinusoidal_elements": "elements of the position table",
 }

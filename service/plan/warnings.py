@@ -10,9 +10,9 @@ from service.plan.model import PlannedTensor, Region
 _MOST = 20
 
 _PACKED = re.compile(r"qkv|in_proj|c_attn|query_key_value|kv_proj", re.IGNORECASE)
-_TRANSPOSED = re.compile(r"deconv|transpose|upconv|up_?sampl|conv_?t\b", re.IGNORECASE)
+_TRANSPOSED = re.compile(r"deconv|conv_?transpose|upconv|conv_?t\b", re.IGNORECASE)
 _HEAD = re.compile(
-    r"(^|[./_])(lm_?head|head|classifier|logits|score|softmax|output)([./]|$)", re.IGNORECASE
+    r"(^|[./])(lm_head|head|classifier|logits|score|softmax)([./](weight|kernel))?$", re.IGNORECASE
 )
 
 _BOTH_WAYS = {"fan_out", "fan_avg", "fan_geo_avg", "FAN_OUT", "FAN_AVG", "AVERAGE"}
@@ -69,13 +69,13 @@ def _packed(tensor: PlannedTensor, region: Region) -> str | None:
 def _transposed(tensor: PlannedTensor, region: Region) -> str | None:
     """PyTorch's rule takes a transposed convolution's outputs for its inputs."""
     geometry = region.geometry
-    if geometry.layout or geometry.fan or len(geometry.shape) < 3 or not _by_fan(region):
+    if geometry.layout or geometry.fan or not 3 <= len(geometry.shape) <= 5 or not _by_fan(region):
         return None
     if not _TRANSPOSED.search(tensor.name):
         return None
     return (
         "a transposed convolution is stored (in, out, ...), and without a layout axis 0 counts as"
-        f' outputs: state "layout": "IO{"HWD"[: len(geometry.shape) - 2]}"'
+        f' outputs: state "layout": "IO{"DHW"[5 - len(geometry.shape) :]}"'
     )
 
 

@@ -136,7 +136,8 @@ def _problem(entry: Any, document: Any) -> Problem:
     node: Any = document
     member: _Member | None = None
     for before, step in itertools.pairwise((None, *entry["loc"])):
-        if tried := _member(steps, before, step):
+        tried = _member(steps, before, step)
+        if tried and (member is None or tried.name != member.name):
             member = tried  # not a place in the document
         elif _has(node, step):
             node = node[step]

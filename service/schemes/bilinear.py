@@ -11,6 +11,9 @@ from service import distributions
 from service.errors import UnsuitableShape
 from service.numerics.fans import Geometry
 
+_LARGEST = 4096
+"""Elements of a kernel's side: upsampling by 2,048."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bilinear:
@@ -39,7 +42,9 @@ class Bilinear:
                 "bilinear needs 4 axes, two of them the kernel's height and width"
             )
         height, width = (geometry.part_shape[axis] for axis in axes)
-        if width == 0 or (self.variant == "caffe" and height != width):
+        if not 0 < max(height, width) <= _LARGEST or 0 in (height, width):
+            raise UnsuitableShape(f"bilinear takes kernels of 1 to {_LARGEST} a side")
+        if self.variant == "caffe" and height != width:
             raise UnsuitableShape(
                 f"bilinear needs a square kernel, and this is {height} x {width}: the variant mxnet"
                 " takes any"

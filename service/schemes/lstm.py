@@ -9,7 +9,7 @@ Sources:
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Gt
+from annotated_types import Gt, Le
 from pydantic import Field
 
 from service import distributions
@@ -69,13 +69,13 @@ class Chrono:
     """``ln U(1, t_max - 1)`` on the forget gate, its negative on the input gate, 0 on the others.
 
     Args:
-        t_max: The longest range of dependencies expected, in steps; above 2.
+        t_max: The longest range of dependencies expected, in steps; above 2, at most 10^15.
         gates: A letter a gate in the order of the vector.
     """
 
     formula: ClassVar[str] = "b_f ~ ln U(1, t_max - 1), b_i = -b_f, other gates 0"
     source: ClassVar[str] = "https://arxiv.org/abs/1804.11188"
-    t_max: Annotated[float, Gt(2)]
+    t_max: Annotated[float, Gt(2), Le(1e15)]
     gates: Gates = "ifgo"
     scheme: Literal["chrono"] = "chrono"
 
@@ -86,5 +86,5 @@ class Chrono:
             UnsuitableShape: Not a vector of that many equal gates.
         """
         units = _units(self.gates, "fi", geometry)
-        forget, entrance = self.gates.index("f"), self.gates.index("i")
-        return distributions.Chrono(self.t_max, units, forget, entrance, geometry)
+        forget, input_gate = self.gates.index("f"), self.gates.index("i")
+        return distributions.Chrono(self.t_max, units, forget, input_gate, geometry)

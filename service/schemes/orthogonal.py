@@ -74,6 +74,8 @@ class DeltaOrthogonal:
             UnsuitableShape: Not three to five axes, or fewer outputs than inputs.
         """
         _require_matrix(geometry)
+        if "I" not in geometry.letters:
+            raise UnsuitableShape("delta_orthogonal needs an axis of inputs, I, in the layout")
         law = distributions.Orthogonal(_gain(self.gain), geometry, centre_only=True)
         rows, columns = law.matrix_shape
         if not 3 <= len(geometry.shape) <= 5:

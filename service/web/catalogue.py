@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from service import catalogue, models
 from service.layers.catalogue import layers
+from service.schemes import FRAMEWORKS
 from service.schemes.frameworks import FrameworkName
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
@@ -16,7 +17,11 @@ async def list_schemes(framework: FrameworkName | None = None) -> dict[str, Any]
     """List the schemes that ``init`` may name, or what a framework calls them."""
     if framework is not None:
         return catalogue.framework(framework)
-    return {"schemes": catalogue.schemes(), "model_schemes": catalogue.model_schemes()}
+    return {
+        "schemes": catalogue.schemes(),
+        "model_schemes": catalogue.model_schemes(),
+        "frameworks": {name: found.names for name, found in FRAMEWORKS.items()},
+    }
 
 
 @router.get("/layers")

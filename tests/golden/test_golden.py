@@ -10,6 +10,9 @@ import pytest
 import service
 from service.backends import KERNELS, Backend
 from service.distributions import DISTRIBUTIONS
+from service.layers import LAYERS
+from service.model_schemes import MODEL_SCHEMES
+from service.models import MODEL_TYPES
 from service.numerics.cast import DTYPES
 from service.numerics.keys import stream_of
 from service.numerics.philox import words_at, words_of_run
@@ -76,3 +79,15 @@ def test_scheme_law_or_dtype_has_no_row() -> None:
     assert dtypes == set(DTYPES)
     assert schemes == set(SCHEMES)
     assert laws == set(DISTRIBUTIONS)
+
+
+def test_layer_model_or_model_scheme_has_no_row() -> None:
+    layers, models, model_schemes = set(), set(), set()
+    for source, *_ in rows("file"):
+        recipe = service.parse(source)
+        layers |= {layer.type for layer in recipe.layers}
+        models |= {recipe.model["model_type"]} if recipe.model else set()
+        model_schemes |= {recipe.model_scheme.scheme} if recipe.model_scheme else set()
+    assert layers == set(LAYERS)
+    assert models == set(MODEL_TYPES)
+    assert model_schemes == set(MODEL_SCHEMES)

@@ -118,9 +118,14 @@ def check(sources: list[str]) -> None:
         assert (file, digest) == (bytes_of(plan).hex(), plan.digest), source
 
 
+def _is_raw(source: str) -> bool:
+    """Whether a recipe states its tensors: the specification of bits knows no layers or models."""
+    return not {"layers", "model"} & json.loads(source).keys()
+
+
 def test_javascript_disagrees_with_the_golden_file() -> None:
     expected = dict(rows("data"))
-    digests = {source: digest for source, _, digest, _ in rows("file")}
+    digests = {source: digest for source, _, digest, _ in rows("file") if _is_raw(source)}
     sources = [*expected, *digests]
     for source, (file, digest) in zip(sources, answers(sources), strict=True):
         plan = plan_of(source)

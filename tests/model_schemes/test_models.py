@@ -285,11 +285,16 @@ def test_name_and_object_have_other_ids(name: str) -> None:
     assert by_name.recipe_id != service.parse(recipe | {"model_scheme": None}).recipe_id
 
 
-@pytest.mark.parametrize("scheme", ["ds_init", "gpt2_residual", "depth_scaled"])
+def test_alpha_that_underflows_is_taken() -> None:
+    for alpha in (5e-324, 1e-200, 1.7e308):
+        found = problems_of(over_layers({"scheme": "ds_init", "alpha": alpha}, layers(blocks=1)))
+        assert "or equal to 1" in found["/model_scheme/alpha"]
+
+
+@pytest.mark.parametrize("scheme", ["gpt2_residual", "depth_scaled"])
 def test_extreme_parameters_escape_as_other_errors(scheme: str) -> None:
-    name = "alpha" if scheme == "ds_init" else "std"
     for value in (5e-324, 1.7e308):
-        found = problems_of(over_layers({"scheme": scheme, name: value}, layers(blocks=1)))
+        found = problems_of(over_layers({"scheme": scheme, "std": value}, layers(blocks=1)))
         assert all("finite in float64" in detail for detail in found.values())
         assert bool(found) == (value > 1)
 

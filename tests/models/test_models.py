@@ -90,7 +90,7 @@ def refusal(config: Mapping[str, Any]) -> dict[str, str]:
         (WHISPER | {"decoder_attention_heads": 5}, "/decoder_attention_heads", "divide"),
         (CLIP | {"text_config": {"hidden_size": 9}}, "/text_config/num_attention_heads", "divide"),
         (CLIP | {"vision_config": {"patch_size": 0}}, "/vision_config/patch_size", "equal to 1"),
-        (CLIP | {"vision_config": 3}, "/vision_config", "dictionary"),
+        (CLIP | {"vision_config": 3}, "/vision_config", "an object is expected"),
         (RESNET | {"depths": [1, 1]}, "/depths", "has 4"),
         (RESNET | {"hidden_sizes": []}, "/hidden_sizes", "at least 1"),
         (RESNET | {"depths": []}, "/depths", "at least 1"),

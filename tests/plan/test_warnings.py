@@ -35,8 +35,8 @@ _TRAPS: list[tuple[dict[str, Any], str, dict[str, Any] | None]] = [
     ),
     (
         tensor("kaiming", (16, 8, 3), name="up.conv_transpose.weight"),
-        '"layout": "IOH"',
-        tensor("kaiming", (16, 8, 3), name="up.conv_transpose.weight", layout="IOH"),
+        '"layout": "IOW"',
+        tensor("kaiming", (16, 8, 3), name="up.conv_transpose.weight", layout="IOW"),
     ),
     (
         tensor({**_CUT, "bounds": [-2, 2]}, (5, 5)),
@@ -100,6 +100,8 @@ def test_vector_under_a_fan_scheme_is_taken() -> None:
     [
         tensor("kaiming", (10, 8), name="head_proj.layers.0.weight"),
         tensor("kaiming", (10, 8), name="overheads.weight"),
+        tensor("kaiming", (10, 8), name="encoder.layer.0.output.dense.weight"),
+        tensor("kaiming", (8, 4, 3, 3), name="upsample.conv.weight"),
         tensor("xavier", (96, 32), name="attn.q_proj.weight"),
         tensor("kaiming", (96, 32), name="attn.qkv.weight"),
         tensor("kaiming", (8, 4, 3, 3), name="conv1.weight"),
