@@ -81,6 +81,7 @@ class _Group:
 
     @property
     def nbytes(self) -> int:
+        """Bytes of its results."""
         return sum(getattr(slot.result, "nbytes", 0) for slot in self.slots.values())
 
 

@@ -288,7 +288,7 @@ def test_name_and_object_have_other_ids(name: str) -> None:
 def test_alpha_that_underflows_is_taken() -> None:
     for alpha in (5e-324, 1e-200, 1.7e308):
         found = problems_of(over_layers({"scheme": "ds_init", "alpha": alpha}, layers(blocks=1)))
-        assert "or equal to 1" in found["/model_scheme/alpha"]
+        assert "or equal to" in found["/model_scheme/alpha"]
 
 
 @pytest.mark.parametrize("scheme", ["gpt2_residual", "depth_scaled"])
