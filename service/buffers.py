@@ -67,9 +67,13 @@ class Buffers:
     def _give_back(self, block: NDArray[np.uint8]) -> None:
         with self._lock:
             self.lent -= len(block)
-        free = self._free[len(block)]
+        free = self._free.setdefault(len(block), [])
         if len(free) < _KEPT:
             free.append(block)
+
+    def trim(self) -> None:
+        """Give the system back what nobody has borrowed."""
+        self._free = {}
 
 
 def _block_size(nbytes: int) -> int:

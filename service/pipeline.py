@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from service import turned
 from service.backends import Backend, kernel
 from service.buffers import SMALLEST, Buffers
 from service.plan import Plan
@@ -169,6 +170,8 @@ class Chunks:
         self._pipeline.active.discard(self)
         self.stall()
         self._plan.memo.clear()
+        if not self._pipeline.active:
+            turned.MEMORY.trim()
 
     def __iter__(self) -> Iterator[memoryview]:
         while future := self.take():

@@ -32,7 +32,7 @@ _LARGEST = 1 << 26
 _RUN = 32
 """Draws side by side below which their neighbours are drawn too, and dropped: that costs less."""
 
-_MEMORY = Buffers(budget=0)
+MEMORY = Buffers(budget=0)
 """Slabs in memory that is used again: a fresh one costs more than what is written to it."""
 
 # Multiples of it fall evenly into [0, 1), so callers that come at once begin far from each other.
@@ -79,7 +79,7 @@ class _Cut:
         self._sizes = [stop - start for start, stop in tensor.block]
         slower, row = 0, tensor.nbytes // self._sizes[tensor.order[0]]
         while slower + 1 < len(tensor.order) and (
-            row > _PIECE or self._sizes[tensor.order[slower]] == 1
+            row > _LARGEST // 8 or self._sizes[tensor.order[slower]] == 1
         ):
             slower += 1
             row //= self._sizes[tensor.order[slower]]
@@ -123,7 +123,7 @@ class _Slab:
         self._tensor = tensor
         self._block = block
         self._sizes = [stop - start for start, stop in block]
-        self._bytes = _MEMORY.take(math.prod(self._sizes) * tensor.dtype.size)
+        self._bytes = MEMORY.take(math.prod(self._sizes) * tensor.dtype.size)
         self.nbytes = len(self._bytes)
         in_file = [self._sizes[a] for a in tensor.order]
         self._strides = _strides(in_file, tensor.order)

@@ -112,13 +112,13 @@ def test_threads_that_share_slabs_get_half_made_ones() -> None:
 
 def test_slabs_take_the_memory_of_the_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
-    take = turned._MEMORY.take
+    take = turned.MEMORY.take
 
     def taking(nbytes: int) -> np.ndarray:
         taken.append(nbytes)
         return take(nbytes)
 
-    monkeypatch.setattr(turned._MEMORY, "take", taking)
+    monkeypatch.setattr(turned.MEMORY, "take", taking)
     held = tensor("kaiming", (4096, 4096), layout="IO", draw={"name": "w", "layout": "OI"})
     for _ in service.stream(plan_of(recipe_of(held))):
         pass

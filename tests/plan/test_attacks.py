@@ -147,13 +147,13 @@ def test_thin_transposed_tensor_takes_memory(monkeypatch: pytest.MonkeyPatch) ->
     from service import turned
 
     taken: list[int] = []
-    take = turned._MEMORY.take
+    take = turned.MEMORY.take
 
     def taking(nbytes: int) -> np.ndarray:
         taken.append(nbytes)
         return take(nbytes)
 
-    monkeypatch.setattr(turned._MEMORY, "take", taking)
+    monkeypatch.setattr(turned.MEMORY, "take", taking)
     held = tensor("lecun", (2, 3_000_000), layout="IO", draw={"name": "x", "layout": "OI"})
     drawn = tensor("lecun", (3_000_000, 2), name="x")
     both = service.generate(recipe_of(held, drawn))
