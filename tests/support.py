@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import service
+from service import turned
 from service.backends import Backend, kernel
 from service.stream import fill
 
@@ -57,6 +59,19 @@ def problems_of(recipe: Any, **limits: int) -> dict[str, str]:
     except service.InvalidRecipe as error:
         return {problem.pointer: problem.detail for problem in error.problems}
     return {}
+
+
+def slabs_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows by the bytes of every slab of a turned tensor."""
+    taken: list[int] = []
+    take = turned.MEMORY.take
+
+    def taking(nbytes: int) -> np.ndarray:
+        taken.append(nbytes)
+        return take(nbytes)
+
+    monkeypatch.setattr(turned.MEMORY, "take", taking)
+    return taken
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> bool:

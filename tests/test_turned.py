@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import service
-from service import native, turned
+from service import native
 from service.backends import KERNELS
 from service.plan import Plan
-from tests.support import bytes_of, plan_of, recipe_of, tensor
+from tests.support import bytes_of, plan_of, recipe_of, slabs_taken, tensor
 
 _LETTERS = "OIKKIO"
 
@@ -111,14 +111,7 @@ def test_threads_that_share_slabs_get_half_made_ones() -> None:
 
 
 def test_slabs_take_the_memory_of_the_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[int] = []
-    take = turned.MEMORY.take
-
-    def taking(nbytes: int) -> np.ndarray:
-        taken.append(nbytes)
-        return take(nbytes)
-
-    monkeypatch.setattr(turned.MEMORY, "take", taking)
+    taken = slabs_taken(monkeypatch)
     held = tensor("kaiming", (4096, 4096), layout="IO", draw={"name": "w", "layout": "OI"})
     for _ in service.stream(plan_of(recipe_of(held))):
         pass

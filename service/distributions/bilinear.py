@@ -34,9 +34,8 @@ class Bilinear:
     @property
     def parameters(self) -> tuple[float, ...]:
         """Axes, factor, shift, then the part: axis, start and its dimensions."""
-        part = self.geometry
         own = (*self.axes, self.factor, self.shift)
-        return tuple(map(float, (*own, part.axis, part.start, *part.part_shape)))
+        return tuple(map(float, (*own, *self.geometry.place)))
 
     @property
     def moments(self) -> tuple[float, float]:

@@ -44,8 +44,7 @@ class Chrono:
     @property
     def parameters(self) -> tuple[float, ...]:
         """t_max, units, gates, then the part: axis, start and its dimensions."""
-        part = self.geometry
-        own = (self.units, self.forget, self.input_gate, part.axis, part.start, *part.part_shape)
+        own = (self.units, self.forget, self.input_gate, *self.geometry.place)
         return self.t_max, *map(float, own)
 
     @property

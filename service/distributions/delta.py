@@ -40,9 +40,8 @@ class Delta:
     @property
     def parameters(self) -> tuple[float, ...]:
         """Value, axes, groups, then the part: axis, start and its dimensions."""
-        part = self.geometry
-        places = (self.out_axis, self.in_axis, self.groups, part.axis, part.start)
-        return self.value, *map(float, places), *map(float, part.part_shape)
+        places = (self.out_axis, self.in_axis, self.groups, *self.geometry.place)
+        return self.value, *map(float, places)
 
     @property
     def moments(self) -> tuple[float, float]:

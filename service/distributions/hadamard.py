@@ -34,8 +34,7 @@ class Hadamard:
     @property
     def parameters(self) -> tuple[float, ...]:
         """Value, axes, then the part: axis, start and its dimensions."""
-        part = self.geometry
-        places = (self.out_axis, self.in_axis, part.axis, part.start, *part.part_shape)
+        places = (self.out_axis, self.in_axis, *self.geometry.place)
         return self.value, *map(float, places)
 
     @property

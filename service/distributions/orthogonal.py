@@ -51,9 +51,8 @@ class Orthogonal:
     @property
     def parameters(self) -> tuple[float, ...]:
         """Gain, the letters' code points, kind, then the part: axis, start and its dimensions."""
-        part = self.geometry
-        letters = map(float, map(ord, part.letters))
-        place = (self.centre_only, part.axis, part.start, *part.part_shape)
+        letters = map(float, map(ord, self.geometry.letters))
+        place = (self.centre_only, *self.geometry.place)
         return self.gain, *letters, *map(float, place)
 
     @property

@@ -52,9 +52,8 @@ class Sparse:
     @property
     def parameters(self) -> tuple[float, ...]:
         """Mean, std, axis (-1 for chances), zeros, then the part: axis, start, dimensions."""
-        part = self.geometry
         axis = -1 if self.axis is None else self.axis
-        place = (axis, self.zeros, part.axis, part.start, *part.part_shape)
+        place = (axis, self.zeros, *self.geometry.place)
         return *self.normal.parameters, *map(float, place)
 
     @property

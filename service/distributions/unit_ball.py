@@ -39,8 +39,7 @@ class UnitBall:
     @property
     def parameters(self) -> tuple[float, ...]:
         """The part: axis, start and its dimensions."""
-        part = self.geometry
-        return tuple(map(float, (part.axis, part.start, *part.part_shape)))
+        return tuple(map(float, self.geometry.place))
 
     @property
     def _row(self) -> int:

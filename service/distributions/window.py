@@ -34,8 +34,7 @@ class Window:
     @property
     def parameters(self) -> tuple[float, ...]:
         """Value, stretch, then the part: axis, start and its dimensions."""
-        part = self.geometry
-        own = (self.first, self.stop, part.axis, part.start, *part.part_shape)
+        own = (self.first, self.stop, *self.geometry.place)
         return self.value, *map(float, own)
 
     @property

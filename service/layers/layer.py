@@ -1,6 +1,7 @@
 """What every layer is: a few sizes that, with a convention, give named tensors."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -36,7 +37,7 @@ class _Piece(NamedTuple):
     role: Role
 
 
-class Layer(Strict):
+class Layer(Strict, ABC):
     """A layer of a recipe.
 
     A subclass has ``type``, its sizes and `parameters`; its docstring's first line says what it is,
@@ -57,13 +58,13 @@ class Layer(Strict):
         None, description="[place, of] in its residual branch; default: by role, of 2"
     )
 
+    @abstractmethod
     def parameters(self) -> Iterable[Parameter]:
         """Return its parameters, in every convention that has them; the first is in each.
 
         Raises:
             LayerError: Its sizes contradict each other.
         """
-        raise NotImplementedError
 
     def weights(
         self, convention: Convention, drawn: Convention | None, init: Scheme | None

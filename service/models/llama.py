@@ -36,6 +36,11 @@ class GatedDecoder(Padded, Labelled):
         return self.head_dim or self.hidden_size // self.num_attention_heads
 
     @property
+    def std(self) -> float:
+        """The std of every matrix; transformers takes 0 for the default."""
+        return self.initializer_range or 0.02
+
+    @property
     def biased(self) -> tuple[str, ...]:
         """The linear layers of a block that have a bias."""
         return ()
@@ -50,8 +55,7 @@ class GatedDecoder(Padded, Labelled):
     def body(self, prefix: str) -> Iterator[Weight]:
         """Yield the base model's tensors."""
         name, shape = f"{prefix}embed_tokens.weight", (self.vocab_size, self.hidden_size)
-        std = self.initializer_range or 0.02
-        yield embedding(name, shape, std, Role("embedding"), padding=self.pad_token_id)
+        yield embedding(name, shape, self.std, Role("embedding"), padding=self.pad_token_id)
         for index, block in blocks(self.num_hidden_layers, "decoder", self.num_attention_heads):
             at = f"{prefix}layers.{index}."
             yield from self._attention(f"{at}self_attn.", block)
@@ -76,12 +80,10 @@ class GatedDecoder(Padded, Labelled):
         yield from self._linear(at, "down_proj", width, inner, block.role("ffn_out"))
 
     def _linear(self, at: str, name: str, outs: int, ins: int, role: Role) -> Iterator[Weight]:
-        std, bias = self.initializer_range or 0.02, name in self.biased
-        return linear(at + name, (outs, ins), std, role, bias=bias)
+        return linear(at + name, (outs, ins), self.std, role, bias=name in self.biased)
 
     def _head(self, name: str, outs: int, *, bias: bool = True) -> Iterator[Weight]:
-        std = self.initializer_range or 0.02
-        return linear(name, (outs, self.hidden_size), std, HEAD, bias=bias)
+        return linear(name, (outs, self.hidden_size), self.std, HEAD, bias=bias)
 
     def lm_head(self, prefix: str) -> Iterator[Weight]:
         """Yield the language model's head unless it is the table of tokens."""

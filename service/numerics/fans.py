@@ -82,6 +82,11 @@ class Geometry(NamedTuple):
         return (*self.shape[: self.axis], self.stop - self.start, *self.shape[self.axis + 1 :])
 
     @property
+    def place(self) -> tuple[int, ...]:
+        """What tells the part from others in a digest: cut axis, start, then its dimensions."""
+        return self.axis, self.start, *self.part_shape
+
+    @property
     def letters(self) -> str:
         """The layout, a letter an axis.
 

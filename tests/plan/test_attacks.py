@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import service
-from tests.support import data_of, plan_of, problems_of, recipe_of, tensor
+from tests.support import data_of, plan_of, problems_of, recipe_of, slabs_taken, tensor
 
 _TURNED: dict[str, Any] = {"layout": "OI", "draw": {"name": "x", "layout": "IO"}}
 _HALVES = {"axis": 0, "of": [{"size": 2, "init": "zeros"}, {"size": 2, "init": "ones"}]}
@@ -144,16 +144,7 @@ def test_matrices_side_by_side_are_made_again_and_again(monkeypatch: pytest.Monk
 
 
 def test_thin_transposed_tensor_takes_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    from service import turned
-
-    taken: list[int] = []
-    take = turned.MEMORY.take
-
-    def taking(nbytes: int) -> np.ndarray:
-        taken.append(nbytes)
-        return take(nbytes)
-
-    monkeypatch.setattr(turned.MEMORY, "take", taking)
+    taken = slabs_taken(monkeypatch)
     held = tensor("lecun", (2, 3_000_000), layout="IO", draw={"name": "x", "layout": "OI"})
     drawn = tensor("lecun", (3_000_000, 2), name="x")
     both = service.generate(recipe_of(held, drawn))
