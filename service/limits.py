@@ -41,5 +41,6 @@ class Limits(BaseModel):
     )
     max_chrono_elements: int = Field(2**20, ge=1, description="units of a chrono bias")
     max_sinusoidal_elements: int = Field(2**22, ge=1, description="elements of a position table")
+    max_shards: int = Field(10_000, ge=1, description="files of one checkpoint")
     max_depth: int = Field(32, ge=1, description="nesting of a recipe's JSON")
     max_errors: int = Field(20, ge=1, le=20, description="errors reported at once")

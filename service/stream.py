@@ -17,6 +17,8 @@ Of a plan with tensors that take seconds each, one."""
 
 def reach(plan: Plan, offset: int) -> int:
     """Return the bytes from ``offset`` to the end of the last tensor that its chunk may touch."""
+    if not plan.tensors:
+        return len(plan.header) - offset
     most = 1 if plan.is_slow else _TENSORS
     last = min(_index_at(plan, offset) + most, len(plan.tensors)) - 1
     return len(plan.header) + plan.tensors[last].end - offset

@@ -42,6 +42,9 @@ MODEL_TYPES: dict[str, type[Config]] = {
 }
 """Every family by the ``model_type`` of its config.json."""
 
+DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+"""What a config.json calls the dtypes that it knows."""
+
 
 def model_of(config: Mapping[str, Any]) -> Config:
     """Return the model that a config.json describes.
@@ -138,4 +141,4 @@ def _properties(family: type[Config]) -> dict[str, dict[str, Any]]:
     return properties
 
 
-__all__ = ["FAMILIES", "MODEL_TYPES", "Config", "catalogue", "config_of", "model_of"]
+__all__ = ["DTYPES", "FAMILIES", "MODEL_TYPES", "Config", "catalogue", "config_of", "model_of"]

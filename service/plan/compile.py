@@ -1,12 +1,14 @@
 """From a `Recipe` to a `Plan`: everything a recipe can get wrong is found here, with its place."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from service import container
 from service.errors import Problem, shown
 from service.limits import Limits
-from service.models import config_of
+from service.models import DTYPES, config_of
 from service.plan.complaints import Complaints
+from service.plan.layout import header, placed
 from service.plan.lower import Lowered, lower
 from service.plan.model import Plan, PlannedTensor
 from service.plan.rules import TensorRequest, apply_rules, included
@@ -15,9 +17,6 @@ from service.plan.warnings import warnings_of
 from service.recipe.model import Recipe
 from service.recipe.strictjson import pointer
 from service.schemes.truncated_normal import TruncatedNormal
-
-_DTYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
-"""What a config.json calls dtypes."""
 
 
 def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
@@ -94,42 +93,37 @@ def _laid_out(
     lowered: Lowered,
     complaints: Complaints,
 ) -> Plan:
-    placed: list[PlannedTensor] = []
-    end = 0
-    for tensor in sorted(tensors, key=lambda t: container.file_order(t.dtype.size, t.name)):
-        placed.append(tensor._replace(begin=end))
-        end = placed[-1].end
-    complaints.check_limit("/tensors", "bytes of tensors", end, "max_total_bytes")
+    laid = placed(tensors)
+    complaints.check_limit("/tensors", "bytes of tensors", laid[-1].end, "max_total_bytes")
     complaints.raise_if_any()
-    header = container.header(
-        (container.Entry(t.name, t.dtype.name, t.shape, t.begin, t.end) for t in placed),
-        recipe.metadata
-        | {
-            container.RESERVED_METADATA + name: repr(value)
-            for name, value in lowered.forward.items()
-        },
-    )
-    complaints.check_limit("/tensors", "bytes of header", len(header), "max_header_bytes")
+    metadata = recipe.metadata | {
+        container.RESERVED_METADATA + name: repr(value) for name, value in lowered.forward.items()
+    }
+    head = header(laid, metadata)
+    complaints.check_limit("/tensors", "bytes of header", len(head), "max_header_bytes")
     complaints.raise_if_any()
     return Plan(
         generator=recipe.generator,
-        header=header,
-        tensors=tuple(placed),
-        warnings=_warnings(recipe, lowered, placed),
+        header=head,
+        tensors=laid,
+        metadata=metadata,
+        warnings=_warnings(recipe, lowered, laid),
         forward=lowered.forward,
         asked=tuple(tensor.name for tensor in tensors),
     )
 
 
-def _warnings(recipe: Recipe, lowered: Lowered, placed: list[PlannedTensor]) -> tuple[Problem, ...]:
+def _warnings(
+    recipe: Recipe, lowered: Lowered, tensors: Sequence[PlannedTensor]
+) -> tuple[Problem, ...]:
     """Return what of the recipe is allowed and probably not meant."""
     made = {request.tensor.name for request in lowered.requests if not request.is_raw}
     config = config_of(recipe.model or {})
     asked = config.get("dtype", config.get("torch_dtype"))
-    if asked is None or (isinstance(asked, str) and _DTYPES.get(asked) == recipe.dtype):
-        return warnings_of(placed, made)
+    if asked is None or asked == DTYPES.get(recipe.dtype):
+        return warnings_of(tensors, made)
     ignored = Problem(
         "/model",
         f"the config's dtype, {shown(asked)}, sets nothing: the recipe's, {recipe.dtype}, does",
     )
-    return ignored, *warnings_of(placed, made)
+    return ignored, *warnings_of(tensors, made)

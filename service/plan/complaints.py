@@ -1,5 +1,7 @@
 """What is wrong with a recipe, collected until there is enough to say."""
 
+from collections.abc import Sequence
+
 from service.errors import InvalidRecipe, Problem, shown
 from service.limits import Limits
 
@@ -30,6 +32,16 @@ class Complaints:
         limit = getattr(self.limits, setting)
         if actual > limit:
             self.add(pointer, f"{shown(actual)} {what}; the limit ({setting}) is {limit}")
+
+    def check_matches(self, pointer: str, patterns: Sequence[str], names: int) -> None:
+        """Raise if matching so many names would take long.
+
+        Raises:
+            InvalidRecipe: It would, or something was noted before.
+        """
+        matches = sum(pattern.count("*") for pattern in patterns) * names
+        self.check_limit(pointer, "* times tensors", matches, "max_matches")
+        self.raise_if_any()
 
     def raise_if_any(self) -> None:
         """Raise what was noted.

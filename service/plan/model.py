@@ -3,6 +3,7 @@
 import hashlib
 import math
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -148,7 +149,8 @@ class Plan:
     Args:
         generator: The bit contract.
         header: The file's first bytes, its length field included.
-        tensors: In file order.
+        tensors: In file order; none where a rank has none.
+        metadata: The header's strings.
         warnings: What is allowed and probably not meant.
         forward: Constants that the forward pass needs, by name.
         asked: The tensors' names in the recipe's order.
@@ -158,6 +160,7 @@ class Plan:
     generator: str
     header: bytes
     tensors: tuple[PlannedTensor, ...]
+    metadata: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     forward: dict[str, float] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
@@ -166,7 +169,7 @@ class Plan:
     @cached_property
     def nbytes(self) -> int:
         """Bytes of the whole file."""
-        return len(self.header) + self.tensors[-1].end
+        return len(self.header) + (self.tensors[-1].end if self.tensors else 0)
 
     @cached_property
     def is_slow(self) -> bool:

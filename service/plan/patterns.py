@@ -1,6 +1,12 @@
 """Name patterns of rules and include: ``*`` matches anything, dots too; nothing else is special."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from service.errors import shown
+from service.plan.complaints import Complaints
+
+Value = TypeVar("Value")
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
@@ -30,3 +36,30 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         return len(name) - len(last) >= at and name.endswith(last)
 
     return matches
+
+
+def matching(
+    pattern: str, by_name: Mapping[str, Value], pointer: str, complaints: Complaints
+) -> list[Value]:
+    """Return the values whose names match, and complain at ``pointer`` if there are none."""
+    if "*" in pattern:
+        matches = matcher(pattern)
+        found = [value for name, value in by_name.items() if matches(name)]
+    else:
+        found = [by_name[pattern]] if pattern in by_name else []
+    if not found:
+        complaints.add(pointer, f"{shown(pattern)} matches no tensor: correct or remove it")
+    return found
+
+
+def select(
+    patterns: Sequence[str], by_name: Mapping[str, Value], complaints: Complaints
+) -> list[Value]:
+    """Return the values whose names match a pattern of ``include``, in the order of ``by_name``."""
+    names = {name: name for name in by_name}
+    kept = {
+        name
+        for index, pattern in enumerate(patterns)
+        for name in matching(pattern, names, f"/include/{index}", complaints)
+    }
+    return [value for name, value in by_name.items() if name in kept]

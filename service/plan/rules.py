@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from service.errors import shown
 from service.numerics.fans import Fans
 from service.plan.complaints import Complaints
-from service.plan.patterns import matcher
+from service.plan.patterns import matching, select
 from service.recipe.model import Recipe, Rule
 from service.schemes import Scheme
 from service.tensor import StatedFan, Tensor
@@ -69,13 +68,10 @@ class TensorRequest:
 def apply_rules(recipe: Recipe, requests: list[TensorRequest], complaints: Complaints) -> None:
     """Apply the recipe's rules to ``requests`` in order, the last match winning."""
     patterns = [*(rule.match for rule in recipe.rules), *(recipe.include or ())]
-    matches = sum(pattern.count("*") for pattern in patterns) * len(requests)
-    complaints.check_limit("/rules", "* times tensors", matches, "max_matches")
-
-    complaints.raise_if_any()
+    complaints.check_matches("/rules", patterns, len(requests))
     by_name = {request.tensor.name: request for request in requests}
     for index, rule in enumerate(recipe.rules):
-        for request in _matching(rule.match, by_name, f"/rules/{index}/match", complaints):
+        for request in matching(rule.match, by_name, f"/rules/{index}/match", complaints):
             request.apply(rule, f"/rules/{index}")
 
 
@@ -85,23 +81,4 @@ def included(recipe: Recipe, by_name: Mapping[str, Value], complaints: Complaint
         return list(by_name.values())
     if not recipe.include:
         complaints.add("/include", "the list is empty: leave include out to get every tensor")
-    names = {name: name for name in by_name}
-    kept = {
-        name
-        for index, pattern in enumerate(recipe.include)
-        for name in _matching(pattern, names, f"/include/{index}", complaints)
-    }
-    return [value for name, value in by_name.items() if name in kept]
-
-
-def _matching(
-    pattern: str, by_name: Mapping[str, Value], pointer: str, complaints: Complaints
-) -> list[Value]:
-    if "*" in pattern:
-        matches = matcher(pattern)
-        found = [value for name, value in by_name.items() if matches(name)]
-    else:
-        found = [by_name[pattern]] if pattern in by_name else []
-    if not found:
-        complaints.add(pointer, f"{shown(pattern)} matches no tensor: correct or remove it")
-    return found
+    return select(recipe.include, by_name, complaints)

@@ -1,7 +1,7 @@
 """Warnings: what a recipe may ask for and probably does not mean, each with the way out."""
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 
 from service.distributions import Normal, TruncatedNormal
 from service.errors import Problem, SchemeError, shown
@@ -20,7 +20,7 @@ _DISTRIBUTED = {"xavier", "kaiming", "lecun"}
 
 
 def warnings_of(
-    tensors: list[PlannedTensor], made: Container[str] = frozenset()
+    tensors: Sequence[PlannedTensor], made: Container[str] = frozenset()
 ) -> tuple[Problem, ...]:
     """Return the first warnings, and a count of the rest.
 

@@ -82,6 +82,11 @@ class Recipe(Strict):
     )
     metadata: dict[str, str] = Field({}, description="strings for the file's __metadata__")
 
+    def under(self, seed: int) -> "Recipe":
+        """Return the same recipe with another seed."""
+        members = {name: getattr(self, name) for name in type(self).model_fields}
+        return Recipe.model_construct(**members | {"seed": seed})
+
     @cached_property
     def canonical(self) -> bytes:
         """The RFC 8785 form: defaults left out, aliases as objects, the seed as a string."""

@@ -1,0 +1,38 @@
+"""Links: a whole recipe in a URL, which any server reads without having seen it before."""
+
+import base64
+import binascii
+import zlib
+
+from service.errors import UnreadableLink
+from service.recipe.model import Recipe
+
+MAX_LINK = 4_096
+"""Characters of a link: what browsers, proxies and chat programs pass on whole."""
+
+
+def link_of(recipe: Recipe) -> str | None:
+    """Return the recipe as base64url without padding of its zlib-compressed canonical form.
+
+    Returns:
+        At most `MAX_LINK` characters; None where that is not enough.
+    """
+    link = base64.urlsafe_b64encode(zlib.compress(recipe.canonical, 9)).rstrip(b"=").decode()
+    return link if len(link) <= MAX_LINK else None
+
+
+def text_of(link: str) -> bytes:
+    """Return the recipe's text that a link carries.
+
+    Raises:
+        UnreadableLink: It was cut or changed, or is longer than `MAX_LINK`.
+    """
+    if len(link) > MAX_LINK:
+        raise UnreadableLink(f"a link has at most {MAX_LINK} characters, not {len(link)}")
+    try:
+        packed = base64.b64decode(link + "=" * (-len(link) % 4), altchars=b"-_", validate=True)
+        return zlib.decompress(packed)  # at most a thousand times as long
+    except (binascii.Error, ValueError, zlib.error):
+        raise UnreadableLink(
+            "the link is not base64url of a zlib-compressed recipe: it was cut or changed"
+        ) from None
