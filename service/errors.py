@@ -15,7 +15,11 @@
     ├── LayerError          a layer cannot be made in the convention that is asked for
     ├── ModelError          a model's config.json says nothing that can be made
     ├── KernelUnavailable   the kernel that was asked for is not on this machine
-    └── UnreadableFile      a file that should be safetensors is not
+    ├── UnreadableFile      a file that should be safetensors is not
+    ├── UnreadableLink      a self-contained URL was cut or changed on its way
+    ├── UnknownRecipe       a name is to point at a recipe that nobody stored
+    ├── RevisionConflict    another writer made a name's next revision
+    └── RegistryUnavailable the database does not answer
 """
 
 from collections.abc import Sequence
@@ -104,6 +108,22 @@ class KernelUnavailable(TensorseedError):
 
 class UnreadableFile(TensorseedError):
     """A file to be verified is not a safetensors file."""
+
+
+class UnreadableLink(TensorseedError):
+    """The recipe in a self-contained URL cannot be read: the URL was cut or changed."""
+
+
+class UnknownRecipe(TensorseedError):
+    """A name was to point at a recipe that is not in the registry."""
+
+
+class RevisionConflict(TensorseedError):
+    """Another writer made this revision of the name first."""
+
+
+class RegistryUnavailable(TensorseedError):
+    """The registry's database cannot be reached, or is busy for longer than is waited."""
 
 
 class LayerError(TensorseedError):

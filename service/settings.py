@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -16,6 +16,9 @@ from pydantic_settings import (
 from service.backends import kernel
 from service.limits import Limits
 from service.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from service.registry import Registry
 
 PREFIX = "TENSORSEED_"
 
@@ -47,6 +50,16 @@ class Settings(Limits, BaseSettings):
     )
     max_buffered_bytes: int = Field(
         2**28, ge=2**20, description="bytes of chunks over all streams, in each process"
+    )
+    data_dir: str = Field(
+        "~/.local/share/tensorseed", description="folder of the registry, where it is SQLite"
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="registry for many replicas: postgresql://user:password@host/database",
+    )
+    max_cached_tensors: int = Field(
+        50_000, ge=0, description="tensors of planned recipes that are kept, 2 KB each"
     )
     root_path: str = Field("", description="path prefix that a proxy strips")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -98,10 +111,20 @@ class Settings(Limits, BaseSettings):
         """
         return Pipeline(self.threads, self.max_buffered_bytes, kernel(self.kernel))
 
+    def registry(self) -> "Registry":
+        """Return the registry that these settings ask for; it opens its database at first use."""
+        from service.registry import Registry  # noqa: PLC0415 - most commands need no database
+
+        url = self.database_url.get_secret_value()
+        return Registry(url or f"sqlite:///{Path(self.data_dir).expanduser() / 'registry.sqlite'}")
+
     def environment(self) -> dict[str, str]:
         """Return the variables that give another process these settings."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return {
-            f"{PREFIX}{name.upper()}": ",".join(value) if isinstance(value, tuple) else str(value)
-            for name, value in values.items()
-        }
+        return {f"{PREFIX}{name.upper()}": _text(value) for name, value in values.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,103 @@
+"""PostgreSQL: one database for many servers.
+
+A frozen server keeps its sockets open and answers nothing, and libpq would wait for it for ever.
+So every wait of a connection ends with the time of the call that it is for.
+"""
+
+import math
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import URL, create_engine, event
+
+from service.registry.deadline import remaining
+
+Result = TypeVar("Result")
+
+_SHORTEST = 2
+"""Seconds that psycopg waits at least for a connection."""
+
+
+class PostgreSQL:
+    """A database on a server.
+
+    Args:
+        url: Of the server and the database.
+        wait: Seconds to wait for a connection, an answer or a lock.
+    """
+
+    lock = "SELECT pg_advisory_xact_lock(7310310220151)"  # any number that others do not use
+
+    def __init__(self, url: URL, wait: float) -> None:
+        self._wait = wait
+        self.engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            pool_size=4,
+            max_overflow=4,
+            pool_timeout=wait,
+            hide_parameters=True,
+            use_native_hstore=False,  # saves a question for every connection
+            # A pooler may give each transaction another server, which knows no statement of ours.
+            connect_args={"client_encoding": "utf8", "prepare_threshold": None},
+        )
+        event.listen(self.engine, "do_connect", self._connect)
+
+    def explain(self, cause: str) -> str:
+        """Return what went wrong."""
+        return f"the registry's database does not answer: {cause}"
+
+    def _connect(self, _: Any, __: Any, arguments: Any, options: Any) -> "_Connection":
+        left = min(self._wait, remaining())
+        if left <= 0:
+            raise _TooSlow("no answer in time")
+        options["connect_timeout"] = max(_SHORTEST, math.ceil(left))
+        connection = _Connection.connect(*arguments, **options)
+        try:
+            connection.autocommit = True
+            self._bound(connection)
+            connection.autocommit = False
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _bound(self, connection: "_Connection") -> None:
+        """Let the server give up too, so that nothing stays locked for a client that is gone."""
+        for name, seconds in (
+            ("statement_timeout", self._wait),
+            ("idle_in_transaction_session_timeout", 2 * self._wait),
+        ):
+            milliseconds = str(math.ceil(1000 * seconds))
+            connection.execute("SELECT set_config(%s, %s, false)", (name, milliseconds))
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that is closed when an answer has not come in time."""
+
+    def wait(self, gen: Generator[Any, Any, Result], *args: Any, **options: Any) -> Result:
+        """Run what psycopg calls with everything that it sends."""
+        try:
+            return super().wait(_hurried(gen), *args, **options)
+        except _TooSlow:
+            self.close()
+            raise
+
+
+class _TooSlow(psycopg.OperationalError):
+    """The server did not answer in time."""
+
+
+def _hurried(steps: Generator[Any, Any, Result]) -> Generator[Any, Any, Result]:
+    """Pass on what a generator asks for until the call's time is over."""
+    try:
+        wish = next(steps)
+        while True:
+            granted = yield wish
+            if remaining() <= 0:
+                raise _TooSlow("no answer in time")
+            wish = steps.send(granted)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]

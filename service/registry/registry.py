@@ -1,0 +1,198 @@
+"""Recipes by their ids, and names whose revisions point at them."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, func, insert, select, tuple_
+from sqlalchemy.exc import IntegrityError
+
+from service.errors import RevisionConflict, UnknownRecipe, shown
+from service.registry.database import Database
+from service.registry.schema import DIGESTS, LARGEST, RECIPES, REVISIONS
+
+WAIT = 5.0
+"""Seconds to wait for a connection, an answer or a lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a name meant from some moment on.
+
+    Args:
+        namespace: Whose name it is.
+        name: The name in it.
+        number: From 1, without gaps.
+        recipe_id: The recipe that it points at.
+        created: That moment, in UTC.
+    """
+
+    namespace: str
+    name: str
+    number: int
+    recipe_id: str
+    created: datetime
+
+
+class Registry:
+    """Recipes, names and digests in a database; one for all threads of a process.
+
+    Nothing is ever changed or taken away, only added, so every call may be made again after it
+    failed. The database is opened at the first call, and again when it was away. Every method
+    raises `RegistryUnavailable` when it does not answer.
+
+    Args:
+        url: ``sqlite:////folder/file`` or ``postgresql://user:password@host/database``.
+        wait: Seconds to wait for a connection, an answer or a lock.
+
+    Raises:
+        ValueError: The URL names no such database, or its driver is not installed.
+    """
+
+    def __init__(self, url: str, *, wait: float = WAIT) -> None:
+        self._database = Database(url, wait)
+
+    def put_recipe(self, recipe_id: str, text: bytes) -> bool:
+        """Store a recipe for good before returning; return whether it is new."""
+        if self._has_recipe(recipe_id):
+            return False
+        return self._add(RECIPES, id=recipe_id, text=text, created=datetime.now(UTC))
+
+    def recipe(self, recipe_id: str) -> bytes | None:
+        """Return the text of a recipe, byte for byte as it was stored."""
+        text: bytes | None = self._first(select(RECIPES.c.text).where(RECIPES.c.id == recipe_id))
+        return text
+
+    def point(self, namespace: str, name: str, recipe_id: str) -> tuple[Revision, bool]:
+        """Let a name mean a recipe; return its latest revision, and whether it was made now.
+
+        Raises:
+            UnknownRecipe: The recipe is not stored.
+            RevisionConflict: Another writer made the next revision, with another recipe.
+        """
+        latest = self.revision(namespace, name)
+        if latest is not None and latest.recipe_id == recipe_id:
+            return latest, False
+        if not self._has_recipe(recipe_id):
+            raise UnknownRecipe(f"no recipe {shown(recipe_id)} is stored here")
+        number = 1 if latest is None else latest.number + 1
+        made = Revision(namespace, name, number, recipe_id, datetime.now(UTC))
+        if self._add(REVISIONS, **asdict(made)):
+            return made, True
+        # The primary key decides between writers: whoever comes second finds the number taken.
+        others = self.revision(namespace, name, number)
+        if others is not None and others.recipe_id == recipe_id:
+            return others, False
+        raise RevisionConflict(
+            f"another writer made revision {number} of {shown(f'{namespace}/{name}')}"
+        )
+
+    def revision(self, namespace: str, name: str, number: int | None = None) -> Revision | None:
+        """Return a revision of a name, the latest one if no number is given."""
+        query = _history(namespace, name).limit(1)
+        if number is not None:
+            query = query.where(REVISIONS.c.number == min(number, LARGEST))
+        return next(iter(self._revisions(query)), None)
+
+    def revision_of(self, namespace: str, name: str, prefix: str) -> Revision | None:
+        """Return the newest revision of a name that points at a recipe whose id begins so."""
+        begins = func.substr(REVISIONS.c.recipe_id, 1, len(prefix)) == prefix
+        query = _history(namespace, name).where(begins).limit(1)
+        return next(iter(self._revisions(query)), None)
+
+    def revisions(
+        self, namespace: str, name: str, *, before: int | None = None, limit: int
+    ) -> list[Revision]:
+        """Return revisions of a name, newest first.
+
+        Args:
+            namespace: Whose name it is.
+            name: The name in it.
+            before: Only those with smaller numbers.
+            limit: How many at most.
+        """
+        query = _history(namespace, name).limit(limit)
+        if before is not None:
+            query = query.where(REVISIONS.c.number < min(before, LARGEST))
+        return self._revisions(query)
+
+    def names(
+        self,
+        *,
+        namespace: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int,
+    ) -> list[Revision]:
+        """Return the latest revision of each name, by namespace and name in code point order.
+
+        Args:
+            namespace: Only names in it.
+            after: Only names after this namespace and name.
+            limit: How many at most.
+        """
+        columns = REVISIONS.c.namespace, REVISIONS.c.name
+        newest = select(*columns, func.max(REVISIONS.c.number)).group_by(*columns)
+        if namespace is not None:
+            newest = newest.where(REVISIONS.c.namespace == _sent(namespace))
+        if after is not None:
+            newest = newest.where(tuple_(*columns) > (_sent(after[0]), _sent(after[1])))
+        keys = newest.order_by(*columns).limit(limit).subquery()
+        chosen = tuple_(*columns, REVISIONS.c.number).in_(select(keys))
+        return self._revisions(select(REVISIONS).where(chosen).order_by(*columns))
+
+    def digest(self, key: str) -> str | None:
+        """Return the document that was kept under a key."""
+        document: str | None = self._first(select(DIGESTS.c.document).where(DIGESTS.c.key == key))
+        return document
+
+    def keep_digest(self, key: str, document: str) -> None:
+        """Keep a document under a key, unless there is one already."""
+        if self.digest(key) is None:
+            self._add(DIGESTS, key=key, document=document)
+
+    def close(self) -> None:
+        """Give the connections back; a later call opens the database again."""
+        self._database.close()
+
+    def _has_recipe(self, recipe_id: str) -> bool:
+        found = select(RECIPES.c.id).where(RECIPES.c.id == recipe_id)
+        return self._first(found) is not None
+
+    def _first(self, query: Select[Any]) -> Any:
+        with self._database.begin() as connection:
+            return connection.scalar(query)
+
+    def _add(self, table: Table, **values: object) -> bool:
+        """Return whether the row is new; it is committed then."""
+        try:
+            with self._database.begin() as connection:
+                connection.execute(insert(table).values(**values))
+        except IntegrityError:
+            return False
+        return True
+
+    def _revisions(self, query: Select[Any]) -> list[Revision]:
+        with self._database.begin() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Revision(namespace, name, number, recipe_id, _utc(created))
+            for namespace, name, number, recipe_id, created in rows
+        ]
+
+
+def _history(namespace: str, name: str) -> Select[Any]:
+    return (
+        select(REVISIONS)
+        .where(REVISIONS.c.namespace == _sent(namespace), REVISIONS.c.name == _sent(name))
+        .order_by(REVISIONS.c.number.desc())
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    """Read a time: SQLite gives back no zone, PostgreSQL that of its session."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _sent(word: str) -> str:
+    """Replace what PostgreSQL takes in no text by what comes before all names' letters as well."""
+    return word.replace("\0", "\x01")

@@ -1,0 +1,71 @@
+"""SQLite: one file for all processes of one machine."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, create_engine, event
+
+from service.registry.deadline import remaining
+
+
+class SQLite:
+    """A database that is a file; its folder is made when the first connection is.
+
+    Args:
+        url: With the file's path.
+        wait: Seconds to wait for a lock.
+
+    Raises:
+        ValueError: The URL has no path.
+    """
+
+    lock = "BEGIN IMMEDIATE"
+
+    def __init__(self, url: URL, wait: float) -> None:
+        if not url.database or url.database == ":memory:":
+            raise ValueError("the registry needs a file: sqlite:////folder/registry.sqlite")
+        self._path = Path(url.database)
+        self._wait = wait
+        self.engine = create_engine(
+            url.set(drivername="sqlite"),
+            pool_timeout=wait,
+            hide_parameters=True,
+            connect_args={"timeout": wait},
+        )
+        event.listen(self.engine, "do_connect", self._make_folder)
+        event.listen(self.engine, "connect", _prepare)
+
+    def explain(self, cause: str) -> str:
+        """Return what went wrong and what helps."""
+        if "is locked" in cause:
+            return f"the registry {self._path} was locked for more than {self._wait:g} s: {cause}"
+        return (
+            f"the registry {self._path} cannot be used: {cause}; set data_dir"
+            " (TENSORSEED_DATA_DIR) to a folder that can be written"
+        )
+
+    def _make_folder(self, *_: Any) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous=FULL")  # what is acknowledged survives a power failure
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers go on while somebody writes."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if remaining() <= 0:
+                raise
+            # Another process makes the file at this moment. For this one lock SQLite does not
+            # wait, so wait for another one that excludes it; or learn that it was not that.
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.rollback()
+        else:
+            return
