@@ -65,7 +65,7 @@ def test_project_names_a_registry_or_a_path_of_a_machine() -> None:
         for p in ROOT.rglob("*")
         if p.is_file() and p.suffix in {".py", ".md", ".toml", ".txt", ".yml", ".c", ".h", ".mjs"}
     ]
-    outside = {".venv", ".venv-numpy1", "build", "dist", ".git"}
+    outside = {".venv", ".venv-numpy1", ".npm", "build", "dist", ".git"}
     words = ("files." + "pythonhosted", "pypi." + "org", "/" + "root/", "/" + "work/")
     for path in tracked:
         if not outside & set(path.relative_to(ROOT).parts):

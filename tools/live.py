@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,20 +69,21 @@ def live_server(
         environment: Variables; the settings of this process's own are left out.
     """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TENSORSEED_")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", *module, "--port", "0", *flags],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        env=inherited | environment,
-    )
-    assert process.stderr is not None
-    try:
-        for line in process.stderr:
-            if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
-                yield LiveServer(found[1], process)
-                return
-        raise RuntimeError("the server ended before it was ready")
-    finally:
-        process.terminate()
-        process.communicate(timeout=60)
+    with tempfile.TemporaryDirectory() as folder:  # no registry but its own
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module, "--port", "0", *flags],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            env={**inherited, "TENSORSEED_DATA_DIR": folder, **environment},
+        )
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
+                    yield LiveServer(found[1], process)
+                    return
+            raise RuntimeError("the server ended before it was ready")
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)

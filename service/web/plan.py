@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from service.plan import Plan, explain
 from service.recipe import Recipe
+from service.web.body import planned
 from service.web.openapi import RECIPE_BODY, problems
-from service.web.recipes import planned
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 

@@ -12,7 +12,17 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service.errors import InvalidRecipe, MalformedRecipe, Problem, RecipeTooLarge, shown
+from service.errors import (
+    InvalidRecipe,
+    MalformedRecipe,
+    Problem,
+    RecipeTooLarge,
+    RegistryUnavailable,
+    RevisionConflict,
+    UnknownRecipe,
+    UnreadableLink,
+    shown,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -22,11 +32,23 @@ _STATUSES: dict[type[Exception], tuple[HTTPStatus, str]] = {
     MalformedRecipe: (HTTPStatus.BAD_REQUEST, "malformed-recipe"),
     RecipeTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "recipe-too-large"),
     InvalidRecipe: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-recipe"),
+    UnreadableLink: (HTTPStatus.NOT_FOUND, "unreadable-link"),
+    UnknownRecipe: (HTTPStatus.NOT_FOUND, "unknown-recipe"),
+    RevisionConflict: (HTTPStatus.CONFLICT, "revision-conflict"),
+    RegistryUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "registry-unavailable"),
+}
+_HEADERS = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"Connection": "close"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
 }
 _TITLES = {
     "malformed-recipe": "The recipe is not strict JSON",
     "recipe-too-large": "The recipe's text is too long",
     "invalid-recipe": "The recipe cannot be carried out",
+    "unreadable-link": "The link does not hold a recipe",
+    "unknown-recipe": "The recipe is not stored here",
+    "revision-conflict": "Another writer made this revision",
+    "registry-unavailable": "The registry's database does not answer",
 }
 
 SCHEMA = {
@@ -92,8 +114,11 @@ def problem(
 async def _of_package(_: Request, error: Any) -> Response:
     status, kind = _STATUSES[type(error)]
     errors = error.problems if isinstance(error, InvalidRecipe) else ()
-    headers = {"Connection": "close"} if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
-    return problem(status, str(error), kind=kind, errors=errors, headers=headers)
+    detail = str(error)
+    if isinstance(error, RegistryUnavailable):  # its words are for whoever runs the service
+        logging.getLogger("tensorseed").warning("%s", error)
+        detail = "weights and links need no registry; all else works again when it is back"
+    return problem(status, detail, kind=kind, errors=errors, headers=_HEADERS.get(status))
 
 
 async def _of_http(request: Request, error: Any) -> Response:

@@ -1,108 +1,116 @@
-"""From a request to a plan: the body read under a cap, parsed and compiled off the event loop."""
+"""``/v1/recipes`` and ``/v1/r``: files of recipes that are stored, or in the link itself."""
 
-import asyncio
-from collections.abc import Callable
+import json
+from functools import partial
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import HTTPException, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
+from starlette.responses import Response
 
-from service.errors import RecipeTooLarge
-from service.plan import Plan, compile
-from service.recipe import Recipe, parse
-from service.settings import Settings
+from service.checkpoint import RECIPE, WEIGHTS, Cut
+from service.errors import shown
+from service.plan import Plan
+from service.recipe import Recipe
+from service.recipe.link import link_of, text_of
+from service.web.body import planned
+from service.web.files import IMMUTABLE, RESPONSES, answer
+from service.web.library import Address, Library, Load
+from service.web.manifests import MANIFEST, Manifests
+from service.web.openapi import RECIPE_BODY, problems
 
-_TINY = 2_000
-"""Bytes of a recipe whose plan, if it `_is_quick`, takes about as long as changing threads."""
+router = APIRouter(prefix="/v1", tags=["recipes"])
 
-_QUICK = {"zeros", "ones", "constant", "uniform", "normal", "xavier", "kaiming", "lecun"}
+Id = Annotated[str, Path(description="64 lower-case hexadecimal digits")]
+Link = Annotated[str, Path(description="base64url of the zlib-compressed canonical recipe")]
+FileName = Annotated[str, Path(description="model.safetensors, recipe.json, manifest.json ...")]
 
-_SMALL = 1 << 16
-"""Bytes of a recipe whose plan needs little time and memory."""
-
-_DISCARDED = 4
-"""Times the limit that are read and dropped: most clients read no answer until they have sent."""
-
-
-Made = TypeVar("Made")
-
-
-async def planned(request: Request, make: Callable[[Recipe, Plan], Made]) -> Made:
-    """Return what is made of the recipe in a request's body.
-
-    Args:
-        request: Its body is read here.
-        make: From the recipe and its plan, in the same thread that compiles it.
-
-    Raises:
-        HTTPException: 415 for another media type or an encoded body, 408 for one that stalls.
-        RecipeTooLarge: Declared or sent, more than ``max_body_bytes``.
-        MalformedRecipe: Not strict JSON.
-        InvalidRecipe: It cannot be carried out.
-    """
-    settings: Settings = request.app.state.settings
-    _check_headers(request, settings)
-    try:
-        async with asyncio.timeout(settings.body_timeout):
-            text = await _read(request, settings.max_body_bytes)
-    except TimeoutError:
-        raise HTTPException(
-            HTTPStatus.REQUEST_TIMEOUT,
-            f"the recipe did not arrive within {settings.body_timeout:g} s (body_timeout)",
-            headers={"Connection": "close"},
-        ) from None
-
-    def work() -> Made:
-        recipe = parse(text, settings)
-        return make(recipe, compile(recipe, settings))
-
-    if len(text) <= _TINY and _is_quick(recipe := parse(text, settings)):
-        return make(recipe, compile(recipe, settings))
-    state = request.app.state
-    limiter: CapacityLimiter = state.planning_small if len(text) <= _SMALL else state.planning_large
-    return await to_thread.run_sync(work, limiter=limiter)
+_STORED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The recipe was known."},
+    201: {"description": "The recipe is stored."},
+    **problems(400, 408, 413, 415, 422, 503),
+}
 
 
-def _is_quick(recipe: Recipe) -> bool:
-    """Return whether a tiny recipe has nothing whose plan or first bytes could take long."""
-    if recipe.layers or recipe.model is not None:
-        return False
-    schemes = [recipe.init, *(t.init for t in recipe.tensors), *(r.init for r in recipe.rules)]
-    return all(scheme is None or scheme.scheme in _QUICK for scheme in schemes) and not any(
-        tensor.parts or tensor.slice or tensor.draw for tensor in recipe.tensors
+def link_to(recipe: Recipe) -> str | None:
+    """Return the path of a recipe's self-contained URL, where it is short enough."""
+    link = link_of(recipe)
+    return link and f"/v1/r/{link}"
+
+
+@router.post("/recipes", response_class=Response, responses=_STORED, openapi_extra=RECIPE_BODY)
+async def store(request: Request) -> Response:
+    """Store a recipe. The same recipe has the same id, everywhere."""
+
+    def described(recipe: Recipe, plan: Plan) -> tuple[Recipe, str]:
+        about = {
+            "recipe_id": recipe.recipe_id,
+            "etag": plan.etag,
+            "total_bytes": plan.nbytes,
+            "url": link_to(recipe),
+        }
+        return recipe, json.dumps(about)
+
+    library: Library = request.app.state.library
+    recipe, about = await planned(request, described)
+    is_new = await library.ask(library.registry.put_recipe, recipe.recipe_id, recipe.canonical)
+    return Response(
+        about,
+        HTTPStatus.CREATED if is_new else HTTPStatus.OK,
+        {"Location": f"{request.scope.get('root_path', '')}/v1/recipes/{recipe.recipe_id}"},
+        "application/json",
     )
 
 
-def _check_headers(request: Request, settings: Settings) -> None:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the recipe with Content-Type: application/json"
-        )
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the recipe without a Content-Encoding"
-        )
-    declared = request.headers.get("content-length", "")
-    waits = "expect" in request.headers  # has sent nothing yet, and need not
-    most = settings.max_body_bytes if waits else _DISCARDED * settings.max_body_bytes
-    if declared.isdecimal() and int(declared[:20]) > most:
-        raise _too_large(f"{declared[:20]} bytes were announced", settings.max_body_bytes)
+@router.head("/recipes/{recipe_id}", include_in_schema=False)
+@router.get("/recipes/{recipe_id}", response_class=Response, responses=RESPONSES)
+async def recipe(request: Request, recipe_id: Id) -> Response:
+    """Return a stored recipe in its canonical form."""
+    return await file(request, recipe_id, RECIPE, Cut())
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    text, total = bytearray(), 0
-    async for piece in request.stream():
-        total += len(piece)
-        if total <= limit:
-            text += piece
-        elif total > _DISCARDED * limit:
-            break
-    if total > limit:
-        raise _too_large(f"more than {limit} bytes were sent", limit)
-    return bytes(text)
+@router.head("/recipes/{recipe_id}/{name:path}", include_in_schema=False)
+@router.get("/recipes/{recipe_id}/{name:path}", response_class=Response, responses=RESPONSES)
+async def file(
+    request: Request, recipe_id: Id, name: FileName, cut: Annotated[Cut, Query()]
+) -> Response:
+    """Return a file of a stored recipe, in whole or in part."""
+    library: Library = request.app.state.library
+
+    load = partial(library.stored, recipe_id)
+    return await _file(request, Address(recipe_id, cut), load, name, is_kept=True)
 
 
-def _too_large(what: str, limit: int) -> RecipeTooLarge:
-    return RecipeTooLarge(f"{what}; the limit (max_body_bytes) is {limit}")
+@router.head("/r/{link}", include_in_schema=False)
+@router.get("/r/{link}", response_class=Response, responses=RESPONSES)
+async def linked_weights(request: Request, link: Link, cut: Annotated[Cut, Query()]) -> Response:
+    """Return the weights of the recipe that the link itself carries, in whole or in part."""
+    return await linked_file(request, link, WEIGHTS, cut)
+
+
+@router.head("/r/{link}/{name:path}", include_in_schema=False)
+@router.get("/r/{link}/{name:path}", response_class=Response, responses=RESPONSES)
+async def linked_file(
+    request: Request, link: Link, name: FileName, cut: Annotated[Cut, Query()]
+) -> Response:
+    """Return a file of the recipe that the link itself carries, in whole or in part."""
+
+    async def load() -> bytes:
+        return text_of(link)
+
+    return await _file(request, Address(link, cut), load, name, is_kept=False)
+
+
+async def _file(
+    request: Request, address: Address, load: Load, name: str, *, is_kept: bool
+) -> Response:
+    library: Library = request.app.state.library
+    manifests: Manifests = request.app.state.manifests
+    found = await library.find(address, load)
+    if name == MANIFEST:
+        return await manifests.answer(request, found.shards, is_kept=is_kept)
+    file = found.find(name)
+    if file is None:
+        names = ", ".join([*list(found.files)[:20], MANIFEST])
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"no file {shown(name)}; there are {names}")
+    return answer(request, file, cache=IMMUTABLE, sha256=manifests.sha256(file))

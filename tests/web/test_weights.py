@@ -155,7 +155,7 @@ def test_defect_shows_its_traceback(client: TestClient, monkeypatch: pytest.Monk
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("service.web.recipes.parse", fail)
+    monkeypatch.setattr("service.web.body.parse", fail)
     response = client.post("/v1/weights", json=RECIPE)
     assert response.status_code == 500
     assert "secret" not in str(problem_of(response))

@@ -1,0 +1,193 @@
+"""Files as answers: in whole or in part, or only that they have not changed."""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import anyio
+from fastapi import HTTPException, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from service.checkpoint import WEIGHTS, File, TextFile, WeightFile
+from service.pipeline import Pipeline
+from service.plan import Plan
+from service.web.conditions import select
+from service.web.openapi import problems
+
+IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
+"""How long an answer may be kept whose URL never means anything else."""
+
+REVALIDATED = "no-cache"
+"""How long one may be kept without asking whose URL may mean something else tomorrow."""
+
+_log = logging.getLogger("tensorseed")
+
+_PATIENCE = 0.25
+"""Seconds that a reader may take over a chunk before those computed ahead of it are given back."""
+
+
+class PlanResponse(Response):
+    """Bytes of a planned file as a streamed body of known length.
+
+    Of the body a few chunks are computed ahead of the transport, so memory stays constant; a reader
+    that does not take them costs what the transport holds. It watches the connection itself,
+    because the server accepts chunks for clients that have gone.
+
+    Args:
+        plan: The file.
+        pipeline: What computes, shared by all bodies.
+        span: [start, stop) in bytes of the file.
+        headers: What tells of the file.
+        head: The span's first bytes, where they are computed already.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        pipeline: Pipeline,
+        span: tuple[int, int],
+        headers: Mapping[str, str],
+        head: memoryview = memoryview(b""),  # noqa: B008 - of nothing, and never written
+    ) -> None:
+        super().__init__(headers=headers)
+        self._plan = plan
+        self._pipeline = pipeline
+        self._start, self._stop = span
+        self._head = head
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response, and stop within a chunk when the client goes."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        start = self._start + len(self._head)
+        more = start < self._stop
+        head, self._head = self._head, memoryview(b"")  # which a long body need not keep
+        if head or not more:
+            await send({"type": "http.response.body", "body": head, "more_body": more})
+        del head
+        if not more:
+            return
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                _log.info("client left %s early", scope["path"])
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            await self._send_from(start, send)
+            tasks.cancel_scope.cancel()
+
+    async def _send_from(self, start: int, send: Send) -> None:
+        later = asyncio.get_running_loop().call_later
+        with self._pipeline.chunks(self._plan, (start, self._stop)) as chunks:
+            while future := chunks.take():
+                chunk = await asyncio.wrap_future(future)
+                patience = later(_PATIENCE, chunks.stall)
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                patience.cancel()
+                del chunk  # so that nothing but the transport keeps its buffer
+        await send({"type": "http.response.body", "body": b""})
+
+
+def whole(plan: Plan, pipeline: Pipeline) -> PlanResponse:
+    """Return the answer to a recipe: all of its file, the first bytes computed by this thread."""
+    headers = {"Content-Length": str(plan.nbytes)} | _described(WeightFile(WEIGHTS, plan))
+    head = pipeline.head(plan)
+    return PlanResponse(plan, pipeline, (0, plan.nbytes), headers, head)
+
+
+def answer(
+    request: Request,
+    file: File,
+    *,
+    cache: str,
+    sha256: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return what a GET or HEAD request asks of a file. HEAD generates nothing.
+
+    Args:
+        request: Its method and conditions count.
+        file: What its URL means.
+        cache: How long the answer may be kept: `IMMUTABLE` or `REVALIDATED`.
+        sha256: The file's, in hexadecimal, where it is known.
+        headers: What else to send.
+
+    Raises:
+        HTTPException: 412 or 416: the conditions or the range rule all of it out.
+    """
+    status, start, stop = select(request.method, request.headers, file.etag, file.nbytes)
+    known = {"ETag": file.etag, "Accept-Ranges": "bytes", "Cache-Control": cache, **(headers or {})}
+    if sha256:
+        digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+        known["Repr-Digest"] = f"sha-256=:{digest}:"
+    _raise_if_refused(status, file, known)
+    if status == HTTPStatus.NOT_MODIFIED:
+        return Response(status_code=status, headers=known)
+    known |= _described(file) | {"Content-Length": str(stop - start)}
+    if status == HTTPStatus.PARTIAL_CONTENT:
+        known["Content-Range"] = f"bytes {start}-{stop - 1}/{file.nbytes}"
+    if isinstance(file, TextFile):
+        return Response(file.text[start:stop], status, known)
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=known)
+    body = PlanResponse(file.plan, request.app.state.pipeline, (start, stop), known)
+    body.status_code = status
+    return body
+
+
+def _raise_if_refused(status: HTTPStatus, file: File, headers: dict[str, str]) -> None:
+    if status == HTTPStatus.PRECONDITION_FAILED:
+        raise HTTPException(status, f"{file.name} is {file.etag} now", headers)
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        detail = f"{file.name} has {file.nbytes} bytes, counted from 0"
+        raise HTTPException(status, detail, headers | {"Content-Range": f"bytes */{file.nbytes}"})
+
+
+def _described(file: File) -> dict[str, str]:
+    if isinstance(file, TextFile):
+        kind, special = "inline", {"Content-Type": "application/json"}
+    else:
+        kind, special = "attachment", {"X-Tensorseed-Generator": file.plan.generator}
+        special |= {"Content-Type": "application/octet-stream"}
+    return {
+        "Content-Disposition": f'{kind}; filename="{file.name}"',
+        "ETag": file.etag,
+        **special,
+    }
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file.",
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": {}},
+        },
+        "headers": {
+            "ETag": {
+                "description": "The same tag is the same bytes, always.",
+                "schema": {"type": "string"},
+            },
+            "Repr-Digest": {
+                "description": "The file's SHA-256, once its manifest.json was asked for.",
+                "schema": {"type": "string"},
+            },
+        },
+    },
+    206: {"description": "The range that was asked for."},
+    304: {"description": "The client has it already."},
+    **problems(404, 412, 416, 422, 503),
+}
+"""What the routes of files answer, for the OpenAPI document."""
