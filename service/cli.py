@@ -1,42 +1,32 @@
-"""The ``tensorseed`` command: serve, and what the service does without a server."""
+"""The ``tensorseed`` command: serve, what the service does without a server, and its client."""
 
 import json
 import os
 import signal
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 from pydantic import ValidationError
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-from rich.table import Column, Table
-from rich.text import Text
 
 import service
 from service.backends import kernel
 from service.catalogue import framework as names_of
 from service.catalogue import model_schemes
 from service.catalogue import schemes as catalogue
+from service.checkpoint import Cut, checkpoint
+from service.client.commands import pull, push, url
 from service.errors import InvalidRecipe, TensorseedError
 from service.native import PATHS
-from service.output import write
+from service.output import save_checkpoint, write
 from service.plan import Plan
 from service.recipe import Recipe
 from service.schemes import FRAMEWORKS
 from service.settings import PREFIX, Settings
-
-_SHOW_PROGRESS_FROM = 32 * 2**20
+from service.terminal import exit_on_termination, print_table, progress
 
 
 class _Reported(click.Group):
@@ -84,7 +74,7 @@ def serve(**flags: str | None) -> None:
     """Serve over HTTP."""
     import uvicorn  # noqa: PLC0415 - the other commands start without a web server
 
-    _exit_on_termination(0)  # a drained server has done what it was asked
+    exit_on_termination(0)  # a drained server has done what it was asked
     given = {name: value for name, value in flags.items() if value is not None}
     settings = Settings(**given)  # type: ignore[arg-type]
     kernel(settings.kernel)  # or a word here, instead of workers that die and are replaced
@@ -102,15 +92,43 @@ def serve(**flags: str | None) -> None:
     )
 
 
+def _cut(_: click.Context, __: click.Parameter, value: str | None) -> Cut | None:
+    try:
+        return None if value is None else Cut.model_validate({"shard_size": value})
+    except ValidationError as error:
+        raise click.BadParameter(error.errors()[0]["msg"]) from None
+
+
+def _check_folder(output: str) -> None:
+    if output == "-":
+        raise click.UsageError("with --shard-size the output is a folder")
+
+
 @main.command()
 @click.argument("recipe", type=click.File("rb"))
 @click.option("-o", "--output", required=True, help="File to write; - is standard output.")
-def generate(recipe: BinaryIO, output: str) -> None:
+@click.option(
+    "--shard-size",
+    "cut",
+    metavar="SIZE",
+    callback=_cut,
+    help="Write a folder instead: files of so many bytes at most (5GB, 500MB, 1GiB or a number),"
+    " with their index, recipe.json and config.json.",
+)
+def generate(recipe: BinaryIO, output: str, cut: Cut | None) -> None:
     """Write the safetensors file of RECIPE (- is standard input)."""
-    _exit_on_termination(128 + signal.SIGTERM)  # by way of clean-up: no part of a file is left
-    _, plan = _compiled(recipe)
-    pipeline = Settings().pipeline()
-    with _progress(plan, "generating") as advance:
+    exit_on_termination(128 + signal.SIGTERM)  # by way of clean-up: no part of a file is left
+    parsed, plan = _compiled(recipe)
+    settings = Settings()
+    pipeline = settings.pipeline()
+    if cut is not None:
+        _check_folder(output)
+        files = checkpoint(parsed, plan, cut, settings)
+        total = sum(file.nbytes for file in files.files.values())
+        with progress(total, "generating") as advance:
+            save_checkpoint(files, output, advance, pipeline)
+        return
+    with progress(plan.nbytes, "generating") as advance:
         if output == "-":
             write(plan, sys.stdout.buffer, advance, pipeline)
         else:
@@ -139,7 +157,7 @@ def plan(recipe: BinaryIO, *, as_json: bool) -> None:
         )
         for row in explained["tensors"]
     ]
-    _print_table(("tensor", "dtype", "shape", "scheme", "law", "mean", "std"), rows)
+    print_table(("tensor", "dtype", "shape", "scheme", "law", "mean", "std"), rows)
     click.echo(
         f"{len(rows)} tensors, {explained['total_parameters']:,} parameters,"
         f" {explained['total_bytes']:,} bytes, ETag {explained['etag']}"
@@ -154,7 +172,7 @@ def plan(recipe: BinaryIO, *, as_json: bool) -> None:
 def verify(recipe: BinaryIO, file: Path) -> None:
     """Check that FILE holds what RECIPE makes; say which tensor differs first."""
     _, plan = _compiled(recipe)
-    with _progress(plan, "verifying") as advance:
+    with progress(plan.nbytes, "verifying") as advance:
         verdict = service.verify(plan, file, advance, Settings().pipeline())
     click.echo(f"{click.format_filename(file)}: {verdict.detail}")
     if not verdict.matches:
@@ -186,7 +204,7 @@ def schemes(*, as_json: bool, framework: str | None) -> None:
         (f"model_scheme {entry['name']}", entry["formula"], ", ".join(entry["parameters"]), "")
         for entry in model_schemes()
     ]
-    _print_table(("scheme", "formula", "parameters", "also called"), rows)
+    print_table(("scheme", "formula", "parameters", "also called"), rows)
 
 
 @main.command()
@@ -202,7 +220,7 @@ def config(*, as_json: bool) -> None:
         (name, str(getattr(settings, name)), PREFIX + name.upper(), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
-    _print_table(("setting", "value", "variable", "what"), rows)
+    print_table(("setting", "value", "variable", "what"), rows)
     click.echo(f"{computes}{'' if PATHS else ': no C compiler was found when this was installed'}.")
 
 
@@ -215,7 +233,7 @@ def _print_framework(found: dict[str, Any], *, as_json: bool) -> None:
         for name, entry in found["names"].items()
     ]
     rows += [(name, "", why) for name, why in found["unmapped"].items()]
-    _print_table((found["title"], "object", "note"), rows)
+    print_table((found["title"], "object", "note"), rows)
 
 
 def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:
@@ -224,24 +242,5 @@ def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:
     return parsed, service.compile(parsed, limits)
 
 
-def _exit_on_termination(status: int) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(status))
-
-
-def _print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    table = Table(*(Column(name, overflow="fold") for name in columns))  # names stay whole
-    for row in rows:
-        table.add_row(*map(Text, row))
-    # Piped, a table is as wide as it needs to be: a program reads it, not a screen.
-    Console(width=None if sys.stdout.isatty() else 10_000).print(table)
-
-
-@contextmanager
-def _progress(plan: Plan, what: str) -> Iterator[Callable[[int], object] | None]:
-    if plan.nbytes < _SHOW_PROGRESS_FROM or not sys.stderr.isatty():
-        yield None
-        return
-    columns = (what, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=plan.nbytes)
-        yield lambda size: progress.advance(task, size)
+for _command in (push, pull, url):
+    main.add_command(_command)

@@ -45,6 +45,43 @@ def test_generated_file_is_not_the_librarys(recipe: Path, tmp_path: Path) -> Non
     assert piped.stderr == b""
 
 
+def test_shards_have_another_size(recipe: Path, tmp_path: Path) -> None:
+    for size, names in {
+        "2kB": ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
+        "1GiB": ["model.safetensors"],
+    }.items():
+        folder = tmp_path / size
+        assert run("generate", recipe, "-o", folder, "--shard-size", size).returncode == 0
+        index = ["model.safetensors.index.json"] * (len(names) > 1)
+        assert sorted(p.name for p in folder.iterdir()) == sorted([*names, *index, "recipe.json"])
+    assert (tmp_path / "1GiB/model.safetensors").read_bytes() == file_of(RECIPE)
+    assert b"another checkpoint" in run(
+        "generate", recipe, "-o", tmp_path / "1GiB", "--shard-size", "2kB"
+    ).stderr  # fmt: skip
+
+
+@pytest.mark.parametrize("size", ["", "0", "51GB", "5 parsecs"])
+def test_size_that_is_none_ends_in_a_traceback(size: str, recipe: Path, tmp_path: Path) -> None:
+    done = run("generate", recipe, "-o", tmp_path / "out", "--shard-size", size)
+    assert done.returncode == 2
+    assert b"Invalid value for '--shard-size': " in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_folder_that_is_none_ends_in_a_traceback(recipe: Path, tmp_path: Path) -> None:
+    for output in (recipe, "-"):
+        done = run("generate", recipe, "-o", output, "--shard-size", "5GB")
+        assert done.returncode != 0
+        assert b"Traceback" not in done.stderr
+    assert not Path("-").exists()
+    many = json.dumps(recipe_of(*(tensor(name=str(i)) for i in range(10)))).encode()
+    done = run("generate", "-", "-o", tmp_path / "out", "--shard-size", "1", stdin=many,
+               TENSORSEED_MAX_SHARDS="5")  # fmt: skip
+    assert b"/shard_size: " in done.stderr
+    assert done.returncode == 1
+
+
 def test_plan_is_not_the_services(recipe: Path) -> None:
     table = run("plan", recipe).stdout.decode()
     assert "kaiming" not in table

@@ -1,5 +1,6 @@
 """Files written by the library: whole under their name, or absent."""
 
+import json
 import os
 import stat
 import subprocess
@@ -9,11 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import service
+from service.checkpoint import INDEX, WEIGHTS, Checkpoint, Cut, checkpoint
+from service.output import save_checkpoint
 from tests.support import file_of, plan_of, recipe_of, tensor
 
 RECIPE = recipe_of(tensor(shape=[300, 1000]))
+
+
+MODEL = {"seed": 1, "model": {"preset": "gpt2", "n_layer": 1, "n_embd": 12, "n_head": 2}}
+
+
+def checkpoint_of(recipe: Any, shard_size: int = 5 * 10**9) -> Checkpoint:
+    parsed = service.parse(recipe)
+    cut = Cut.model_validate({"shard_size": shard_size})
+    return checkpoint(parsed, service.compile(parsed), cut, service.Limits())
 
 
 def names_in(folder: Path) -> list[str]:
@@ -111,3 +124,52 @@ def test_import_loads_the_web_or_a_database_or_a_gpu() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_shards_are_not_the_whole(tmp_path: Path) -> None:
+    made, seen = checkpoint_of(MODEL, 20_000), list[int]()
+    save_checkpoint(made, tmp_path / "a" / "b", seen.append)
+    assert set(names_in(tmp_path / "a" / "b")) == set(made.files)
+    assert sum(seen) == sum(file.nbytes for file in made.files.values())
+    index = json.loads((tmp_path / "a" / "b" / INDEX).read_bytes())
+    assert len(set(index["weight_map"].values())) == len(made.shards) > 2
+    whole = service.generate(MODEL)
+    assert set(index["weight_map"]) == set(whole)
+    for name in set(index["weight_map"].values()):
+        for tensor_name, array in load_file(tmp_path / "a" / "b" / name).items():
+            assert index["weight_map"][tensor_name] == name
+            assert (array == whole[tensor_name]).all()
+    assert service.parse((tmp_path / "a" / "b" / "recipe.json").read_bytes()) == made.recipe
+    assert json.loads((tmp_path / "a" / "b" / "config.json").read_bytes())["n_embd"] == 12
+
+
+def test_unfinished_shards_have_an_index(tmp_path: Path) -> None:
+    made = checkpoint_of(MODEL, 20_000)
+
+    def fail(_: int) -> None:
+        raise KeyboardInterrupt
+
+    for folder in (tmp_path / "new", tmp_path / "old"):
+        if folder.name == "old":
+            save_checkpoint(made, folder)
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(made, folder, fail)
+        assert INDEX not in names_in(folder)
+        assert not [name for name in names_in(folder) if name.startswith(".")]
+    save_checkpoint(made, tmp_path / "old")
+    assert set(names_in(tmp_path / "old")) == set(made.files)
+
+
+def test_weights_of_two_cuts_share_a_folder(tmp_path: Path) -> None:
+    """A reader would take one for the other: transformers model.safetensors before an index."""
+    one, many = checkpoint_of(MODEL), checkpoint_of(MODEL, 20_000)
+    save_checkpoint(one, tmp_path / "one")
+    save_checkpoint(one, tmp_path / "one")
+    with pytest.raises(FileExistsError, match=r"another checkpoint, model\.safetensors: "):
+        save_checkpoint(many, tmp_path / "one")
+    assert set(names_in(tmp_path / "one")) == set(one.files)
+    save_checkpoint(many, tmp_path / "many")
+    for other in (one, checkpoint_of(MODEL, 1)):
+        with pytest.raises(FileExistsError, match=r"of another checkpoint, model-0.* remove"):
+            save_checkpoint(other, tmp_path / "many")
+    assert WEIGHTS not in names_in(tmp_path / "many")

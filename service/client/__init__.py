@@ -1,0 +1,1 @@
+"""The client of a service elsewhere: recipes go there, files come back, over any connection."""

@@ -1,0 +1,139 @@
+"""One large file over a connection that may break: continued where it broke, checked, and named."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
+from io import BufferedRandom
+from pathlib import Path
+
+from service.client.listing import RemoteFile
+from service.client.remote import Lost, Remote, RemoteError, printable
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+def download(
+    remote: Remote, file: RemoteFile, folder: Path, advance: Callable[[int], object]
+) -> None:
+    """Bring a file into a folder; under its name it is whole or it is not there.
+
+    What has come of it is kept under a hidden name that holds for this entity tag only, so that
+    another attempt, of this process or a later one, begins where this one ended.
+
+    Args:
+        remote: Who has it.
+        file: Which.
+        folder: Where to.
+        advance: Called with how many bytes more there are; fewer than none where it starts over.
+
+    Raises:
+        RemoteError: It did not come, or is not what was promised.
+        OSError: It cannot be written.
+    """
+    tag = hashlib.sha256(file.etag.encode()).hexdigest()[:16]
+    part = folder / f".{file.name}.{tag}.part"
+    with _locked(part) as sink:
+        transfer = _Transfer(remote, file, sink, advance)
+        remote.persist(transfer.attempt, transfer.position)
+        sink.flush()
+        if file.sha256 and file.sha256 != _digest(sink):
+            part.unlink()
+            raise RemoteError(
+                f"{file.name} came with another SHA-256 than {file.sha256}: pull again"
+            )
+        os.fsync(sink.fileno())
+    part.replace(folder / file.name)
+    for other in folder.glob(f".{file.name}.*.part"):
+        other.unlink(missing_ok=True)
+
+
+class _Transfer:
+    """A file that comes in as many pieces as it takes."""
+
+    def __init__(
+        self,
+        remote: Remote,
+        file: RemoteFile,
+        sink: BufferedRandom,
+        advance: Callable[[int], object],
+    ) -> None:
+        self._remote = remote
+        self._file = file
+        self._sink = sink
+        self._advance = advance
+        self._at = sink.seek(0, os.SEEK_END)
+        if self._at > file.nbytes:
+            self._restart()
+        advance(self._at)
+
+    def position(self) -> int:
+        """Return how many bytes there are."""
+        return self._at
+
+    def attempt(self) -> None:
+        """Get the rest.
+
+        Raises:
+            Lost: The connection broke; what came is kept.
+            RemoteError: The service sends something else.
+        """
+        if self._at == self._file.nbytes:
+            return
+        conditions = {"Range": f"bytes={self._at}-", "If-Range": self._file.etag}
+        headers = conditions if self._at else None
+        with self._remote.opened("GET", self._file.path, headers) as response:
+            self._place(response.status_code, response.headers)
+            for chunk in response.iter_raw():
+                if self._at + len(chunk) > self._file.nbytes:
+                    raise RemoteError(f"{self._file.name} is longer than was said")
+                self._sink.write(chunk)
+                self._at += len(chunk)
+                self._advance(len(chunk))
+        if self._at < self._file.nbytes:
+            raise Lost(f"{self._file.name} ended after {self._at} of {self._file.nbytes} bytes")
+
+    def _place(self, status: int, headers: Mapping[str, str]) -> None:
+        """Go to where the answer begins, if it is one about this file."""
+        file = self._file
+        if headers.get("ETag") != file.etag:
+            now = printable(headers.get("ETag"))
+            raise RemoteError(f"{file.name} was {file.etag} and is {now} now: pull again")
+        if status == HTTPStatus.OK:
+            self._advance(-self._at)
+            self._restart()
+        elif status != HTTPStatus.PARTIAL_CONTENT or not self._at:
+            raise RemoteError(f"{file.name}: the service answers {status} without having to")
+        elif headers.get("Content-Range") != f"bytes {self._at}-{file.nbytes - 1}/{file.nbytes}":
+            raise RemoteError(f"{file.name}: the service sends another range than was asked for")
+        length = headers.get("Content-Length")
+        if length is not None and length != str(file.nbytes - self._at):
+            raise RemoteError(f"{file.name}: the service sends {printable(length)} bytes")
+
+    def _restart(self) -> None:
+        self._sink.seek(0)
+        self._sink.truncate()
+        self._at = 0
+
+
+@contextlib.contextmanager
+def _locked(part: Path) -> Iterator[BufferedRandom]:
+    """Open a file that others may have begun, unless one of them is at it now."""
+    with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as sink:
+        if fcntl is not None:
+            try:
+                fcntl.flock(sink, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RemoteError(f"another process is writing {part}") from None
+            except OSError:  # a file system without locks
+                pass
+        yield sink
+
+
+def _digest(sink: BufferedRandom) -> str:
+    sink.seek(0)
+    return hashlib.file_digest(sink, "sha256").hexdigest()

@@ -1,0 +1,54 @@
+"""A recipe to a service, under a name."""
+
+import json
+from typing import NamedTuple
+
+from pydantic import BaseModel, Field, ValidationError
+
+from service.client.remote import Remote, RemoteError
+
+
+class _Stored(BaseModel):
+    recipe_id: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class _Named(BaseModel):
+    revision: int
+
+
+class Pushed(NamedTuple):
+    """What a name means now.
+
+    Args:
+        revision: Its number.
+        recipe_id: The recipe's.
+        url: Where the weights are, whatever the name may come to mean.
+    """
+
+    revision: int
+    recipe_id: str
+    url: str
+
+
+def store(remote: Remote, recipe: bytes, name: str) -> Pushed:
+    """Store a recipe and let a name mean it.
+
+    Args:
+        remote: Where.
+        recipe: Its text; the service says what is wrong with it.
+        name: ``namespace/name``.
+
+    Raises:
+        InvalidRecipe: The service says what is wrong, place by place.
+        RemoteError: It refuses for another reason, or cannot be reached.
+    """
+    answer = remote.send("POST", "/v1/recipes", recipe)
+    try:
+        recipe_id = _Stored.model_validate_json(answer).recipe_id
+        body = json.dumps({"recipe_id": recipe_id}).encode()
+        answer = remote.send("PUT", f"/v1/names/{name}", body)
+        revision = _Named.model_validate_json(answer).revision
+    except ValidationError:
+        raise RemoteError(f"{remote.url} does not answer as a tensorseed service does") from None
+    url = f"{remote.url}/v1/recipes/{recipe_id}/model.safetensors"
+    return Pushed(revision, recipe_id, url)
