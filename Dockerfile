@@ -11,7 +11,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev \
 RUN python3 -m venv /opt/tensorseed
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY service service
-RUN /opt/tensorseed/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt . \
+RUN /opt/tensorseed/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[postgres]' \
     && cd / && /opt/tensorseed/bin/python -c "from service.native import PATHS; assert PATHS"
 
 FROM ${BASE}
@@ -20,7 +20,11 @@ ENV PATH=/opt/tensorseed/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     TENSORSEED_HOST=0.0.0.0 \
-    TENSORSEED_PORT=8000
+    TENSORSEED_PORT=8000 \
+    TENSORSEED_DATA_DIR=/data
+# The registry, where no TENSORSEED_DATABASE_URL is set: the only place that is written to.
+RUN mkdir /data && chown 10001:10001 /data
+VOLUME /data
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

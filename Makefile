@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 NUMPY1 := .venv-numpy1
-TOOLCHAINS := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user nodejs
+TOOLCHAINS := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user nodejs npm \
+	postgresql aria2 wget nginx-light
 
 .PHONY: install dev oracles toolchains bench run test test-full check demo exhaustive soak clean
 
@@ -34,10 +35,16 @@ $(NUMPY1)/installed: constraints.txt
 		numpy==1.26.4 pydantic rfc8785 hypothesis psutil pytest
 	touch $@
 
-toolchains:  ## other compilers and processors for the kernel's tests, where this is a Debian run by root
-	@for tool in clang aarch64-linux-gnu-gcc qemu-aarch64 node; do command -v $$tool > /dev/null || { \
+toolchains:  ## compilers, processors, databases and clients for the tests, where this is a Debian run by root
+	@for tool in clang aarch64-linux-gnu-gcc qemu-aarch64 node npm pg_createcluster aria2c wget nginx; do command -v $$tool > /dev/null || { \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(TOOLCHAINS); } \
 		|| echo "not all of $(TOOLCHAINS) could be installed: their tests will be skipped"; break; }; done
+
+.npm/installed: tests/hub/package.json
+	@mkdir -p .npm
+	@if command -v npm > /dev/null; then cp $< .npm/ \
+		&& npm install --prefix .npm --no-package-lock --no-audit --no-fund --silent && touch $@; \
+		else echo "npm is not installed: tests of the Hub's JavaScript client will be skipped"; fi
 
 run: install  ## install, then serve on 127.0.0.1 (PORT=8000)
 	$(BIN)/tensorseed serve --port $(PORT)
@@ -45,7 +52,7 @@ run: install  ## install, then serve on 127.0.0.1 (PORT=8000)
 test: dev  ## the whole suite; what needs another toolchain is skipped with a word
 	$(BIN)/python -m pytest
 
-test-full: oracles toolchains $(NUMPY1)/installed  ## the suite with every oracle installed
+test-full: oracles toolchains .npm/installed $(NUMPY1)/installed  ## the suite with every oracle installed
 	$(MAKE) test
 
 check: dev  ## style, types, import directions, and the documentation's examples
@@ -72,4 +79,4 @@ soak: dev  ## stream 20 GB and watch the server's memory
 	$(BIN)/python -m tools.soak
 
 clean:
-	rm -rf $(VENV) $(NUMPY1) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(NUMPY1) .npm build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
