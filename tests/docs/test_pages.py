@@ -23,6 +23,15 @@ NOT_RUN = {
     "make run": "serves until it is stopped; tests/test_package.py runs it",
     "make run PORT=8000": "the same",
     "docker compose up": "needs a Docker engine",
+    "tensorseed push examples/recipes/gpt2-tiny.json acme/tiny-gpt2": "for the next one",
+    'HF_ENDPOINT=http://127.0.0.1:8000 python -c "from transformers import AutoModelForCausalLM'
+    " as A; print(A.from_pretrained('acme/tiny-gpt2', revision='seed-7').num_parameters())\"": (
+        "needs transformers; tests/hub/test_transformers.py runs it"
+    ),
+    "pip install 'tensorseed[postgres]'": "is installed; installs from an index",
+    "TENSORSEED_DATABASE_URL=postgresql://user:password@host/database tensorseed serve": (
+        "serves until it is stopped; tests/registry and tests/web/test_faults.py do it"
+    ),
 }
 """Every command of the pages that no test of this file runs, and why."""
 
@@ -78,7 +87,17 @@ def test_setting_is_undocumented() -> None:
 
 def test_command_or_flag_is_without_help() -> None:
     commands = main.list_commands(click.Context(main))
-    assert set(commands) == {"serve", "generate", "plan", "verify", "schemes", "config"}
+    assert set(commands) == {
+        "serve",
+        "generate",
+        "plan",
+        "verify",
+        "schemes",
+        "config",
+        "push",
+        "pull",
+        "url",
+    }
     for name in commands:
         command = main.commands[name]
         assert command.help
