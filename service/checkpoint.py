@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import rfc8785
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, model_validator
@@ -24,25 +24,42 @@ RECIPE = "recipe.json"
 CONFIG = "config.json"
 
 
-class Cut(BaseModel):
-    """Which of a recipe's tensors, and in files of what size."""
+class Part(BaseModel):
+    """Which of a recipe's tensors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     include: tuple[str, ...] = Field((), description="only tensors that match one of these")
     rank: int | None = Field(None, ge=0, description="only this rank's tensors, from 0")
     world: int | None = Field(None, ge=1, le=2**31 - 1, description="how many ranks there are")
-    shard_size: Annotated[ByteSize, Field(ge=1, le=50 * 10**9)] = Field(
-        ByteSize(5 * 10**9), description="bytes of a shard at most: 5GB, 500MB, 1GiB or a number"
-    )
 
     @model_validator(mode="after")
-    def _is_a_rank_of_the_world(self) -> "Cut":
+    def _is_a_rank_of_the_world(self) -> Self:
         if (self.rank is None) is not (self.world is None):
             raise PydanticCustomError("rank", "rank and world go together")
         if self.rank is not None and self.world is not None and self.rank >= self.world:
             raise PydanticCustomError("rank", "rank is less than world, counted from 0")
         return self
+
+    def of(self, plan: Plan, limits: Limits) -> Plan:
+        """Return the file of these tensors.
+
+        Raises:
+            InvalidRecipe: A pattern matches nothing.
+        """
+        if self.include:
+            plan = included(plan, self.include, limits)
+        if self.rank is not None and self.world is not None:
+            plan = ranked(plan, self.rank, self.world)
+        return plan
+
+
+class Cut(Part):
+    """Which of a recipe's tensors, and in files of what size."""
+
+    shard_size: Annotated[ByteSize, Field(ge=1, le=50 * 10**9)] = Field(
+        ByteSize(5 * 10**9), description="bytes of a shard at most: 5GB, 500MB, 1GiB or a number"
+    )
 
 
 @dataclass(frozen=True)
@@ -86,9 +103,14 @@ class TextFile:
         return len(self.text)
 
     @cached_property
+    def sha256(self) -> str:
+        """Its SHA-256 in hexadecimal."""
+        return hashlib.sha256(self.text).hexdigest()
+
+    @property
     def etag(self) -> str:
         """The strong HTTP entity tag: the same tag is the same bytes, always."""
-        return f'"j1-{hashlib.sha256(self.text).hexdigest()}"'
+        return f'"j1-{self.sha256}"'
 
 
 File = WeightFile | TextFile
@@ -144,10 +166,7 @@ def checkpoint(recipe: Recipe, plan: Plan, cut: Cut, limits: Limits) -> Checkpoi
     Raises:
         InvalidRecipe: A pattern of the cut matches nothing, or the shards are too many.
     """
-    if cut.include:
-        plan = included(plan, cut.include, limits)
-    if cut.rank is not None and cut.world is not None:
-        plan = ranked(plan, cut.rank, cut.world)
+    plan = cut.of(plan, limits)
     beside = [TextFile(RECIPE, recipe.canonical)]
     if recipe.model is not None:
         beside.append(TextFile(CONFIG, _text(_config_of(recipe, recipe.model))))

@@ -19,7 +19,8 @@
     ├── UnreadableLink      a self-contained URL was cut or changed on its way
     ├── UnknownRecipe       a name is to point at a recipe that nobody stored
     ├── RevisionConflict    another writer made a name's next revision
-    └── RegistryUnavailable the database does not answer
+    ├── RegistryUnavailable the database does not answer
+    └── RemoteError         a service elsewhere cannot be reached, refuses or breaks its promises
 """
 
 from collections.abc import Sequence
@@ -124,6 +125,10 @@ class RevisionConflict(TensorseedError):
 
 class RegistryUnavailable(TensorseedError):
     """The registry's database cannot be reached, or is busy for longer than is waited."""
+
+
+class RemoteError(TensorseedError):
+    """A service elsewhere cannot be reached, refuses, or does not answer as it promises."""
 
 
 class LayerError(TensorseedError):

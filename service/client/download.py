@@ -9,7 +9,8 @@ from io import BufferedRandom
 from pathlib import Path
 
 from service.client.listing import RemoteFile
-from service.client.remote import Lost, Remote, RemoteError, printable
+from service.client.remote import Lost, Remote, printable
+from service.errors import RemoteError
 
 try:
     import fcntl

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from service.checkpoint import CONFIG, INDEX, RECIPE, WEIGHTS, TextFile
-from service.client.remote import Remote, RemoteError, printable
+from service.client.remote import Remote, printable
+from service.errors import RemoteError
 
 PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 """A namespace, or a name; the service knows more rules."""

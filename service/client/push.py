@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
-from service.client.remote import Remote, RemoteError
+from service.client.remote import Remote
+from service.errors import RemoteError
 
 
 class _Stored(BaseModel):

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import httpx2
 
 import service
-from service.errors import InvalidRecipe, Problem, TensorseedError
+from service.errors import InvalidRecipe, Problem, RemoteError, TensorseedError
 
 Result = TypeVar("Result")
 
@@ -35,10 +35,6 @@ _PASSING = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-
-
-class RemoteError(TensorseedError):
-    """The service cannot be reached, refuses, or does not answer as it promises."""
 
 
 class Refused(RemoteError):

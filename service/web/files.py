@@ -121,7 +121,7 @@ def answer(
         request: Its method and conditions count.
         file: What its URL means.
         cache: How long the answer may be kept: `IMMUTABLE` or `REVALIDATED`.
-        sha256: The file's, in hexadecimal, where it is known.
+        sha256: Of weights, in hexadecimal, where it is known.
         headers: What else to send.
 
     Raises:
@@ -129,6 +129,8 @@ def answer(
     """
     status, start, stop = select(request.method, request.headers, file.etag, file.nbytes)
     known = {"ETag": file.etag, "Accept-Ranges": "bytes", "Cache-Control": cache, **(headers or {})}
+    if isinstance(file, TextFile):
+        sha256 = file.sha256
     if sha256:
         digest = base64.b64encode(bytes.fromhex(sha256)).decode()
         known["Repr-Digest"] = f"sha-256=:{digest}:"

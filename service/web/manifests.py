@@ -85,7 +85,7 @@ class Manifests:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def sha256(self, file: File) -> str | None:
-        """Return a file's SHA-256 in hexadecimal, if it is known here."""
+        """Return the SHA-256 of a file of weights in hexadecimal, if it is known here."""
         found = self._known.get(file.etag)
         return found and found["sha256"]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from starlette.responses import Response
 
-from service.checkpoint import RECIPE, WEIGHTS, Cut
+from service.checkpoint import RECIPE, WEIGHTS, Cut, TextFile
 from service.errors import shown
 from service.plan import Plan
 from service.recipe import Recipe
@@ -66,7 +66,9 @@ async def store(request: Request) -> Response:
 @router.get("/recipes/{recipe_id}", response_class=Response, responses=RESPONSES)
 async def recipe(request: Request, recipe_id: Id) -> Response:
     """Return a stored recipe in its canonical form."""
-    return await file(request, recipe_id, RECIPE, Cut())
+    library: Library = request.app.state.library
+    text = TextFile(RECIPE, await library.stored(recipe_id))
+    return answer(request, text, cache=IMMUTABLE)
 
 
 @router.head("/recipes/{recipe_id}/{name:path}", include_in_schema=False)

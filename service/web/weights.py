@@ -1,11 +1,13 @@
 """``POST /v1/weights``: the recipe in, the safetensors file out."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from service.checkpoint import Part
 from service.pipeline import Pipeline
+from service.settings import Settings
 from service.web import files
 from service.web.body import planned
 from service.web.openapi import RECIPE_BODY, problems
@@ -31,7 +33,8 @@ _BODY: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=RECIPE_BODY)
-async def weights(request: Request) -> Response:
-    """Generate the weights of a recipe as one safetensors file."""
+async def weights(request: Request, part: Annotated[Part, Query()]) -> Response:
+    """Generate the weights of a recipe, or of a part of it, as one safetensors file."""
     pipeline: Pipeline = request.app.state.pipeline
-    return await planned(request, lambda _, plan: files.whole(plan, pipeline))
+    settings: Settings = request.app.state.settings
+    return await planned(request, lambda _, plan: files.whole(part.of(plan, settings), pipeline))

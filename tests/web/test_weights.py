@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from safetensors.numpy import load
 
 import service
 from service.settings import Settings
@@ -29,6 +30,27 @@ def test_body_or_headers_are_not_the_plans(client: TestClient) -> None:
     assert response.headers["content-type"] == "application/octet-stream"
     assert response.headers["content-disposition"] == 'attachment; filename="model.safetensors"'
     assert response.headers["x-tensorseed-generator"] == "v1"
+
+
+def test_part_of_a_recipe_is_not_that_of_its_file(client: TestClient) -> None:
+    """One rank's share needs no registry: every rank POSTs the recipe."""
+    recipe = recipe_of(*(tensor(shape=[10, n], name=f"w{n}") for n in range(1, 9)))
+    whole = load(client.post("/v1/weights", json=recipe).content)
+    found: dict[str, Any] = {}
+    for rank in range(3):
+        answer = client.post(f"/v1/weights?rank={rank}&world=3", json=recipe)
+        assert answer.headers["etag"] != plan_of(recipe).etag
+        found |= load(answer.content)
+    assert {n: a.tobytes() for n, a in found.items()} == {n: a.tobytes() for n, a in whole.items()}
+    some = load(client.post("/v1/weights?include=w1&include=*7", json=recipe).content)
+    assert set(some) == {"w1", "w7"}
+
+
+@pytest.mark.parametrize(
+    "query", ["rank=1", "world=2", "rank=2&world=2", "rank=-1&world=2", "include=x", "shard_size=9"]
+)
+def test_part_that_cannot_be_is_the_whole(client: TestClient, query: str) -> None:
+    assert problem_of(client.post(f"/v1/weights?{query}", json=RECIPE))["status"] == 422
 
 
 def test_empty_tensors_only_make_no_body(client: TestClient) -> None:
