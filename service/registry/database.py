@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import URL, Connection, func, insert, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from service.errors import RegistryUnavailable
@@ -48,7 +48,6 @@ class Database:
 
         Raises:
             RegistryUnavailable: The database does not answer, or cannot do what is asked.
-            IntegrityError: A row is already there.
         """
         try:
             with within(self._wait):
@@ -56,8 +55,6 @@ class Database:
                     self._make_ready()
                 with self._kind.engine.begin() as connection:
                     yield connection
-        except IntegrityError:
-            raise
         except (DBAPIError, NoConnectionLeft, OSError) as error:
             self._is_ready = False  # it may be another database when it is back
             raise RegistryUnavailable(self._kind.explain(self._cause(error))) from None

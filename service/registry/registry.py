@@ -1,11 +1,12 @@
 """Recipes by their ids, and names whose revisions point at them."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, func, insert, select, tuple_
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, Table, func, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 
 from service.errors import RevisionConflict, UnknownRecipe, shown
 from service.registry.database import Database
@@ -13,6 +14,11 @@ from service.registry.schema import DIGESTS, LARGEST, RECIPES, REVISIONS
 
 WAIT = 5.0
 """Seconds to wait for a connection, an answer or a lock."""
+
+_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +170,10 @@ class Registry:
 
     def _add(self, table: Table, **values: object) -> bool:
         """Return whether the row is new; it is committed then."""
-        try:
-            with self._database.begin() as connection:
-                connection.execute(insert(table).values(**values))
-        except IntegrityError:
-            return False
-        return True
+        with self._database.begin() as connection:
+            row = _INSERT[connection.dialect.name](table).values(**values).on_conflict_do_nothing()
+            counted = connection.execute(row, execution_options={"preserve_rowcount": True})
+            return counted.rowcount == 1
 
     def _revisions(self, query: Select[Any]) -> list[Revision]:
         with self._database.begin() as connection:

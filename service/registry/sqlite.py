@@ -41,8 +41,8 @@ class SQLite:
         if "is locked" in cause:
             return f"the registry {self._path} was locked for more than {self._wait:g} s: {cause}"
         return (
-            f"the registry {self._path} cannot be used: {cause}; set data_dir"
-            " (TENSORSEED_DATA_DIR) to a folder that can be written"
+            f"the registry {self._path} cannot be used: {cause}; its folder, data_dir"
+            " (TENSORSEED_DATA_DIR), has to be one that can be written"
         )
 
     def _make_folder(self, *_: Any) -> None:

@@ -239,7 +239,9 @@ async def _revision(
 
 
 def _missing(code: str, detail: str, headers: Mapping[str, str] | None = None) -> HTTPException:
-    told = {"X-Error-Code": code, "X-Error-Message": detail.encode("ascii", "replace").decode()}
+    # The path is in it: nothing of that may end the header.
+    said = "".join(letter if " " <= letter <= "~" else "?" for letter in detail)
+    told = {"X-Error-Code": code, "X-Error-Message": said}
     return HTTPException(HTTPStatus.NOT_FOUND, detail, told | dict(headers or {}))
 
 

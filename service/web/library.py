@@ -28,6 +28,9 @@ _CALLS = 16
 _COMMITS = 4_096
 """Commits that are remembered, so that downloads of one go on without the registry."""
 
+_LEAST = 10
+"""Tensors that a checkpoint without any would count as."""
+
 _ALL = Cut()
 
 
@@ -149,9 +152,9 @@ class Library:
             del self._kept[address]
             return
         sizes = {
-            address: kept.result().tensors
+            address: _LEAST + kept.result().tensors
             for address, kept in self._kept.items()
-            if kept.done() and not kept.exception()
+            if kept.done() and not kept.cancelled() and not kept.exception()
         }
         total = sum(sizes.values())
         for oldest in list(sizes)[:-1]:
