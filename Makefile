@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 NUMPY1 := .venv-numpy1
-TOOLCHAINS := clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user nodejs npm \
-	postgresql aria2 wget nginx-light
+# program:Debian's package that is installed where the program is missing
+TOOLCHAINS := clang:clang clang:libclang-rt-14-dev aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
+	aarch64-linux-gnu-gcc:libc6-dev-arm64-cross qemu-aarch64:qemu-user node:nodejs npm:npm \
+	pg_createcluster:postgresql aria2c:aria2 wget:wget nginx:nginx-light
 
 .PHONY: install dev oracles toolchains bench run test test-full check demo exhaustive soak clean
 
@@ -36,9 +38,9 @@ $(NUMPY1)/installed: constraints.txt
 	touch $@
 
 toolchains:  ## compilers, processors, databases and clients for the tests, where this is a Debian run by root
-	@for tool in clang aarch64-linux-gnu-gcc qemu-aarch64 node npm pg_createcluster aria2c wget nginx; do command -v $$tool > /dev/null || { \
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(TOOLCHAINS); } \
-		|| echo "not all of $(TOOLCHAINS) could be installed: their tests will be skipped"; break; }; done
+	@missing=$$(for each in $(TOOLCHAINS); do command -v $${each%%:*} > /dev/null || echo $${each#*:}; done); \
+		test -z "$$missing" || { apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; } \
+		|| echo "not all of" $$missing "could be installed: their tests will be skipped"
 
 .npm/installed: tests/hub/package.json
 	@mkdir -p .npm

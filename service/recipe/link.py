@@ -10,6 +10,8 @@ from service.recipe.model import Recipe
 MAX_LINK = 4_096
 """Characters of a link: what browsers, proxies and chat programs pass on whole."""
 
+_CHANGED = "the link is not base64url of a zlib-compressed recipe: it was cut or changed"
+
 
 def link_of(recipe: Recipe) -> str | None:
     """Return the recipe as base64url without padding of its zlib-compressed canonical form.
@@ -31,8 +33,10 @@ def text_of(link: str) -> bytes:
         raise UnreadableLink(f"a link has at most {MAX_LINK} characters, not {len(link)}")
     try:
         packed = base64.b64decode(link + "=" * (-len(link) % 4), altchars=b"-_", validate=True)
-        return zlib.decompress(packed)  # at most a thousand times as long
+        stream = zlib.decompressobj()
+        text = stream.decompress(packed)  # at most a thousand times as long
     except (binascii.Error, ValueError, zlib.error):
-        raise UnreadableLink(
-            "the link is not base64url of a zlib-compressed recipe: it was cut or changed"
-        ) from None
+        raise UnreadableLink(_CHANGED) from None
+    if not stream.eof or stream.unused_data:
+        raise UnreadableLink(_CHANGED)
+    return text
