@@ -11,7 +11,7 @@ TOOLCHAINS := clang:clang clang:libclang-rt-14-dev aarch64-linux-gnu-gcc:gcc-aar
 	aarch64-linux-gnu-gcc:libc6-dev-arm64-cross qemu-aarch64:qemu-user node:nodejs npm:npm \
 	pg_createcluster:postgresql aria2c:aria2 wget:wget nginx:nginx-light
 
-.PHONY: install dev oracles toolchains bench run test test-full check demo exhaustive soak clean
+.PHONY: install dev oracles toolchains bench run test test-full check demo exhaustive soak torture clean
 
 install: $(VENV)/installed  ## a .venv with the package
 $(VENV)/installed: pyproject.toml constraints.txt $(wildcard service/native/*.[ch])
@@ -79,6 +79,9 @@ bench: $(VENV)/bench  ## every figure of the README beside its peer, in one run 
 
 soak: dev  ## stream 20 GB and watch the server's memory
 	$(BIN)/python -m tools.soak
+
+torture: dev  ## random ranges, killed servers and terabytes, on real processes, for some minutes
+	$(BIN)/python -m tools.torture
 
 clean:
 	rm -rf $(VENV) $(NUMPY1) .npm build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -43,9 +43,13 @@ class LiveServer:
         times = psutil.Process(self.process.pid).cpu_times()
         return float(times.user + times.system)
 
+    def opened(self, path: str) -> Any:
+        """Return the open response to a GET."""
+        return urllib.request.urlopen(self.url + path, timeout=120)
+
     def get(self, path: str) -> Any:
         """Return the document that a path answers with."""
-        with urllib.request.urlopen(self.url + path, timeout=120) as response:
+        with self.opened(path) as response:
             return json.load(response)
 
     def post(self, path: str, recipe: Any) -> Any:

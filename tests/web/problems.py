@@ -6,13 +6,13 @@ from typing import Any
 import httpx2
 
 
-def problem_of(response: httpx2.Response) -> dict[str, Any]:
+def problem_of(response: httpx2.Response, status: int | None = None) -> dict[str, Any]:
     """Return a problem document, checked for everything that all of them promise."""
     assert response.headers["content-type"] == "application/problem+json"
     assert len(response.content) <= 16_000
     document: dict[str, Any] = response.json()
     assert set(document) <= {"type", "title", "status", "detail", "errors"}
-    assert document["status"] == response.status_code
+    assert document["status"] == response.status_code == (status or response.status_code)
     assert document["title"]
     assert document["detail"]
     assert json.loads(response.content) == document

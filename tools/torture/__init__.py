@@ -1,0 +1,1 @@
+"""What must hold under strain, measured on real processes: ``python -m tools.torture``."""
