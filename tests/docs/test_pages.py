@@ -30,7 +30,7 @@ NOT_RUN = {
     ),
     "pip install 'tensorseed[postgres]'": "is installed; installs from an index",
     "TENSORSEED_DATABASE_URL=postgresql://user:password@host/database tensorseed serve": (
-        "serves until it is stopped; tests/registry and tests/web/test_faults.py do it"
+        "serves until it is stopped; tests/registry/test_servers.py does it"
     ),
 }
 """Every command of the pages that no test of this file runs, and why."""
