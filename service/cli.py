@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +19,7 @@ from service.catalogue import schemes as catalogue
 from service.checkpoint import Cut, checkpoint
 from service.client.commands import pull, push, url
 from service.errors import InvalidRecipe, TensorseedError
+from service.keys import SCOPES, made
 from service.native import PATHS
 from service.output import save_checkpoint, write
 from service.plan import Plan
@@ -45,7 +45,7 @@ class _Reported(click.Group):
                 click.echo(f"{name} ({PREFIX}{name.upper()}): {entry['msg']}", err=True)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (TensorseedError, OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        except (TensorseedError, OSError, ValueError) as error:
             click.echo(f"tensorseed: {error}", err=True)
         sys.exit(1)
 
@@ -72,24 +72,17 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @_settings_options
 def serve(**flags: str | None) -> None:
     """Serve over HTTP."""
-    import uvicorn  # noqa: PLC0415 - the other commands start without a web server
+    from service import server  # noqa: PLC0415 - the other commands start without one
 
     exit_on_termination(0)  # a drained server has done what it was asked
     given = {name: value for name, value in flags.items() if value is not None}
     settings = Settings(**given)  # type: ignore[arg-type]
-    kernel(settings.kernel)  # or a word here, instead of workers that die and are replaced
+    # A word here if one of these is not as it should be, instead of workers that die.
+    kernel(settings.kernel)
+    settings.known_keys()
+    settings.registry().close()
     os.environ.update(settings.environment())  # workers are new processes
-    uvicorn.run(
-        "service.web.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        root_path=settings.root_path,
-        log_level=settings.log_level,
-        timeout_graceful_shutdown=settings.drain_timeout,
-        server_header=False,
-    )
+    server.serve(settings)
 
 
 def _cut(_: click.Context, __: click.Parameter, value: str | None) -> Cut | None:
@@ -222,6 +215,24 @@ def config(*, as_json: bool) -> None:
     ]
     print_table(("setting", "value", "variable", "what"), rows)
     click.echo(f"{computes}{'' if PATHS else ': no C compiler was found when this was installed'}.")
+
+
+@main.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    required=True,
+    help="What it is for: generate (weights and plans), read (files), write (recipes and names).",
+)
+def key(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key for NAME, and the entry by which a server knows it."""
+    secret, entry = made(name, scopes)
+    click.echo(f"key    {secret}")
+    click.echo(f"entry  {entry}")
+    click.echo("The key is shown this once; the entry goes into the server's keys_file.", err=True)
 
 
 def _print_framework(found: dict[str, Any], *, as_json: bool) -> None:

@@ -20,6 +20,7 @@
     ├── UnknownRecipe       a name is to point at a recipe that nobody stored
     ├── RevisionConflict    another writer made a name's next revision
     ├── RegistryUnavailable the database does not answer
+    ├── Busy                everything that may be under way at once is; it says when to try again
     └── RemoteError         a service elsewhere cannot be reached, refuses or breaks its promises
 """
 
@@ -125,6 +126,19 @@ class RevisionConflict(TensorseedError):
 
 class RegistryUnavailable(TensorseedError):
     """The registry's database cannot be reached, or is busy for longer than is waited."""
+
+
+class Busy(TensorseedError):
+    """As much is under way as may be at once.
+
+    Args:
+        detail: Of what, the limit and what was asked for.
+        after: Seconds after which to try again.
+    """
+
+    def __init__(self, detail: str, after: int) -> None:
+        self.after = after
+        super().__init__(detail)
 
 
 class RemoteError(TensorseedError):

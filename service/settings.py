@@ -1,6 +1,7 @@
 """Settings of the service, as one table. A flag wins over the environment, that over the file."""
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from pydantic_settings import (
 )
 
 from service.backends import kernel
+from service.keys import Keys
 from service.limits import Limits
 from service.pipeline import Pipeline
 
@@ -61,6 +63,34 @@ class Settings(Limits, BaseSettings):
     max_cached_tensors: int = Field(
         50_000, ge=0, description="tensors of planned recipes that are kept, 2 KB each"
     )
+    max_bodies: int = Field(
+        64, ge=1, le=100_000, description="bodies of weights streamed at once, in each process"
+    )
+    max_held_tensors: int = Field(
+        1_000_000,
+        ge=1,
+        description="tensors of recipes under way at once, some 3 KB each, in each process",
+    )
+    queue_timeout: float = Field(
+        5.0, ge=0, le=3600, description="seconds that a body waits for others to end"
+    )
+    stall_timeout: float = Field(
+        60.0, gt=0, le=86_400, description="seconds after which a reader that takes nothing is cut"
+    )
+    stream_timeout: float = Field(
+        86_400.0, gt=0, le=31_536_000, description="seconds that a body may take"
+    )
+    keys: SecretStr = Field(
+        SecretStr(""),
+        description="entries of keys that are needed, separated by semicolons; see tensorseed key",
+    )
+    keys_file: str = Field("", description="file of such entries, a line each")
+    metrics: bool = Field(default=True, description="whether /metrics is there, for Prometheus")
+    docs: bool = Field(default=True, description="whether /docs and /openapi.json are there")
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="addresses whose X-Forwarded-For is believed, separated by commas; * is any",
+    )
     root_path: str = Field("", description="path prefix that a proxy strips")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins that browsers may call from, separated by commas; * is any"
@@ -69,6 +99,14 @@ class Settings(Limits, BaseSettings):
         30.0, gt=0, allow_inf_nan=False, description="seconds for a recipe to arrive"
     )
     drain_timeout: int = Field(30, ge=0, description="seconds for bodies to finish at the end")
+    drain_delay: float = Field(
+        0.0, ge=0, le=3600, description="seconds after SIGTERM before new requests are refused"
+    )
+    log_format: str = Field(
+        "auto",
+        pattern="^(auto|json|text)$",
+        description="json, text, or auto: text where a terminal reads it",
+    )
     log_level: str = Field(
         "info", pattern="^(critical|error|warning|info|debug)$", description="least severe to log"
     )
@@ -110,6 +148,18 @@ class Settings(Limits, BaseSettings):
             KernelUnavailable: The kernel is not to be had on this machine.
         """
         return Pipeline(self.threads, self.max_buffered_bytes, kernel(self.kernel))
+
+    def known_keys(self) -> Keys:
+        """Return the keys that a request needs one of.
+
+        Raises:
+            OSError: ``keys_file`` cannot be read.
+            ValueError: An entry is none.
+        """
+        lines = re.split(r"[;\n]", self.keys.get_secret_value())
+        if self.keys_file:
+            lines += Path(self.keys_file).read_text("utf-8").splitlines()
+        return Keys(lines)
 
     def registry(self) -> "Registry":
         """Return the registry that these settings ask for; it opens its database at first use."""

@@ -187,6 +187,26 @@ class Plan:
         return sum(tensor.elements for tensor in self.tensors)
 
     @cached_property
+    def _runs(self) -> list[tuple[int, int, int]]:
+        """Stretches of the file whose values have one size: (begin, end, size), behind the header.
+
+        There are few, for tensors are in order of that.
+        """
+        runs: dict[int, tuple[int, int, int]] = {}
+        for tensor in self.tensors:
+            size = tensor.dtype.size
+            begin, *_ = runs.get(size, (tensor.begin,))
+            runs[size] = (begin, tensor.end, size)
+        return list(runs.values())
+
+    def values(self, start: int, stop: int) -> int:
+        """Return how many values begin in [start, stop) of the file's bytes."""
+        return sum(
+            _begun(stop - len(self.header), *run) - _begun(start - len(self.header), *run)
+            for run in self._runs
+        )
+
+    @cached_property
     def digest(self) -> str:
         """Hexadecimal SHA-256 of the header and every tensor's `PlannedTensor.identity`."""
         hashed = hashlib.sha256(self.header)
@@ -198,3 +218,8 @@ class Plan:
     def etag(self) -> str:
         """The strong HTTP entity tag: the same tag is the same bytes, always."""
         return f'"p1-{self.digest}"'
+
+
+def _begun(offset: int, begin: int, end: int, size: int) -> int:
+    """Return how many values of a run begin before an offset."""
+    return -((begin - min(max(offset, begin), end)) // size)

@@ -11,12 +11,17 @@ from service.errors import RecipeTooLarge
 from service.plan import Plan, compile
 from service.recipe import Recipe, parse
 from service.settings import Settings
+from service.web.bodies import Bodies
 from service.web.planning import Planning
+from service.web.visits import visit_of
 
 _TINY = 2_000
 """Bytes of a recipe whose plan, if it `_is_quick`, takes about as long as changing threads."""
 
 _QUICK = {"zeros", "ones", "constant", "uniform", "normal", "xavier", "kaiming", "lecun"}
+
+_SHORTEST = 80
+"""Bytes of a recipe that may describe a tensor."""
 
 _DISCARDED = 4
 """Times the limit that are read and dropped: most clients read no answer until they have sent."""
@@ -35,6 +40,7 @@ async def planned(request: Request, make: Callable[[Recipe, Plan], Made]) -> Mad
     Raises:
         HTTPException: 415 for another media type or an encoded body, 408 for one that stalls.
         RecipeTooLarge: Declared or sent, more than ``max_body_bytes``.
+        Busy: As many tensors are under way as may be at once.
         MalformedRecipe: Not strict JSON.
         InvalidRecipe: It cannot be carried out.
     """
@@ -113,10 +119,13 @@ def _check_headers(request: Request, settings: Settings) -> None:
 
 
 async def _read(request: Request, limit: int) -> bytes:
+    bodies: Bodies = request.app.state.bodies
+    visit = visit_of(request.scope)
     text, total = bytearray(), 0
     async for piece in request.stream():
         total += len(piece)
         if total <= limit:
+            bodies.hold_tensors(visit, total // _SHORTEST)
             text += piece
         elif total > _DISCARDED * limit:
             break

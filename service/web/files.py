@@ -1,20 +1,16 @@
 """Files as answers: in whole or in part, or only that they have not changed."""
 
-import asyncio
 import base64
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import anyio
 from fastapi import HTTPException, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from service.checkpoint import WEIGHTS, File, TextFile, WeightFile
-from service.pipeline import Pipeline
 from service.plan import Plan
+from service.web.bodies import Bodies, PlanResponse
 from service.web.conditions import select
 from service.web.openapi import problems
 
@@ -24,87 +20,12 @@ IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
 REVALIDATED = "no-cache"
 """How long one may be kept without asking whose URL may mean something else tomorrow."""
 
-_log = logging.getLogger("tensorseed")
 
-_PATIENCE = 0.25
-"""Seconds that a reader may take over a chunk before those computed ahead of it are given back."""
-
-
-class PlanResponse(Response):
-    """Bytes of a planned file as a streamed body of known length.
-
-    Of the body a few chunks are computed ahead of the transport, so memory stays constant; a reader
-    that does not take them costs what the transport holds. It watches the connection itself,
-    because the server accepts chunks for clients that have gone.
-
-    Args:
-        plan: The file.
-        pipeline: What computes, shared by all bodies.
-        span: [start, stop) in bytes of the file.
-        headers: What tells of the file.
-        head: The span's first bytes, where they are computed already.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        pipeline: Pipeline,
-        span: tuple[int, int],
-        headers: Mapping[str, str],
-        head: memoryview = memoryview(b""),  # noqa: B008 - of nothing, and never written
-    ) -> None:
-        super().__init__(headers=headers)
-        self._plan = plan
-        self._pipeline = pipeline
-        self._start, self._stop = span
-        self._head = head
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response, and stop within a chunk when the client goes."""
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
-        start = self._start + len(self._head)
-        more = start < self._stop
-        head, self._head = self._head, memoryview(b"")  # which a long body need not keep
-        if head or not more:
-            await send({"type": "http.response.body", "body": head, "more_body": more})
-        del head
-        if not more:
-            return
-        async with anyio.create_task_group() as tasks:
-
-            async def watch() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                _log.info("client left %s early", scope["path"])
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(watch)
-            await self._send_from(start, send)
-            tasks.cancel_scope.cancel()
-
-    async def _send_from(self, start: int, send: Send) -> None:
-        later = asyncio.get_running_loop().call_later
-        with self._pipeline.chunks(self._plan, (start, self._stop)) as chunks:
-            while future := chunks.take():
-                chunk = await asyncio.wrap_future(future)
-                patience = later(_PATIENCE, chunks.stall)
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                patience.cancel()
-                del chunk  # so that nothing but the transport keeps its buffer
-        await send({"type": "http.response.body", "body": b""})
-
-
-def whole(plan: Plan, pipeline: Pipeline) -> PlanResponse:
+def whole(plan: Plan, bodies: Bodies) -> PlanResponse:
     """Return the answer to a recipe: all of its file, the first bytes computed by this thread."""
     headers = {"Content-Length": str(plan.nbytes)} | _described(WeightFile(WEIGHTS, plan))
-    head = pipeline.head(plan)
-    return PlanResponse(plan, pipeline, (0, plan.nbytes), headers, head)
+    head = bodies.pipeline.head(plan)
+    return PlanResponse(plan, bodies, (0, plan.nbytes), headers, head)
 
 
 def answer(
@@ -128,6 +49,8 @@ def answer(
         HTTPException: 412 or 416: the conditions or the range rule all of it out.
     """
     status, start, stop = select(request.method, request.headers, file.etag, file.nbytes)
+    if request.app.state.keys:
+        cache = cache.replace("public", "private")
     known = {"ETag": file.etag, "Accept-Ranges": "bytes", "Cache-Control": cache, **(headers or {})}
     if isinstance(file, TextFile):
         sha256 = file.sha256
@@ -144,7 +67,7 @@ def answer(
         return Response(file.text[start:stop], status, known)
     if request.method == "HEAD":
         return Response(status_code=status, headers=known)
-    body = PlanResponse(file.plan, request.app.state.pipeline, (start, stop), known)
+    body = PlanResponse(file.plan, request.app.state.bodies, (start, stop), known)
     body.status_code = status
     return body
 
@@ -190,6 +113,6 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     },
     206: {"description": "The range that was asked for."},
     304: {"description": "The client has it already."},
-    **problems(404, 412, 416, 422, 503),
+    **problems(404, 412, 416, 422, 429, 503),
 }
 """What the routes of files answer, for the OpenAPI document."""

@@ -18,7 +18,7 @@ _BODY: dict[int | str, dict[str, Any]] = {
         "description": "What each tensor will be, and why; totals, identities and warnings.",
         "content": {"application/json": {"schema": {"type": "object"}}},
     },
-    **problems(400, 408, 413, 415, 422),
+    **problems(400, 408, 413, 415, 422, 429),
 }
 
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.errors import (
+    Busy,
     InvalidRecipe,
     MalformedRecipe,
     Problem,
@@ -36,6 +37,7 @@ _STATUSES: dict[type[Exception], tuple[HTTPStatus, str]] = {
     UnknownRecipe: (HTTPStatus.NOT_FOUND, "unknown-recipe"),
     RevisionConflict: (HTTPStatus.CONFLICT, "revision-conflict"),
     RegistryUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "registry-unavailable"),
+    Busy: (HTTPStatus.TOO_MANY_REQUESTS, "busy"),
 }
 _HEADERS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"Connection": "close"},
@@ -48,6 +50,7 @@ _TITLES = {
     "unreadable-link": "The link does not hold a recipe",
     "unknown-recipe": "The recipe is not stored here",
     "revision-conflict": "Another writer made this revision",
+    "busy": "As much is under way as may be at once",
     "registry-unavailable": "The registry's database does not answer",
 }
 
@@ -111,14 +114,18 @@ def problem(
         listed.pop()
 
 
-async def _of_package(_: Request, error: Any) -> Response:
+async def _of_package(request: Request, error: Any) -> Response:
     status, kind = _STATUSES[type(error)]
     errors = error.problems if isinstance(error, InvalidRecipe) else ()
     detail = str(error)
     if isinstance(error, RegistryUnavailable):  # its words are for whoever runs the service
         logging.getLogger("tensorseed").warning("%s", error)
+        request.app.state.metrics.registry_errors.inc()
         detail = "weights and links need no registry; all else works again when it is back"
-    return problem(status, detail, kind=kind, errors=errors, headers=_HEADERS.get(status))
+    headers = _HEADERS.get(status)
+    if isinstance(error, Busy):
+        headers = {"Retry-After": str(error.after)}
+    return problem(status, detail, kind=kind, errors=errors, headers=headers)
 
 
 async def _of_http(request: Request, error: Any) -> Response:

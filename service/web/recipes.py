@@ -28,7 +28,7 @@ FileName = Annotated[str, Path(description="model.safetensors, recipe.json, mani
 _STORED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The recipe was known."},
     201: {"description": "The recipe is stored."},
-    **problems(400, 408, 413, 415, 422, 503),
+    **problems(400, 408, 413, 415, 422, 429, 503),
 }
 
 

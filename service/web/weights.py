@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from service.checkpoint import Part
-from service.pipeline import Pipeline
 from service.settings import Settings
 from service.web import files
+from service.web.bodies import Bodies
 from service.web.body import planned
 from service.web.openapi import RECIPE_BODY, problems
 
@@ -28,13 +28,13 @@ _BODY: dict[int | str, dict[str, Any]] = {
             },
         },
     },
-    **problems(400, 408, 413, 415, 422),
+    **problems(400, 408, 413, 415, 422, 429),
 }
 
 
 @router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=RECIPE_BODY)
 async def weights(request: Request, part: Annotated[Part, Query()]) -> Response:
     """Generate the weights of a recipe, or of a part of it, as one safetensors file."""
-    pipeline: Pipeline = request.app.state.pipeline
+    bodies: Bodies = request.app.state.bodies
     settings: Settings = request.app.state.settings
-    return await planned(request, lambda _, plan: files.whole(part.of(plan, settings), pipeline))
+    return await planned(request, lambda _, plan: files.whole(part.of(plan, settings), bodies))

@@ -78,7 +78,7 @@ def test_memory_grows_with_the_body(server: LiveServer) -> None:
 def test_work_goes_on_for_clients_that_left() -> None:
     """100 clients hang up after 1 MB of 4 GB each; a second later the server is idle."""
     vast = recipe_of(tensor(shape=[1 << 30]))
-    with live_server() as server:
+    with live_server("--max-bodies", "200") as server:
         connections = connected(server, vast, 100)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda c: read_some(c, MIB), connections))
@@ -134,7 +134,8 @@ def test_chunk_is_written_over_before_it_is_sent(server: LiveServer) -> None:
 
 def test_stalled_readers_pass_the_budget() -> None:
     """300 that read nothing hold the budget and a little more; the next client is served."""
-    with live_server("--max-buffered-bytes", str(32 * MIB)) as server:
+    flags = ("--max-buffered-bytes", str(32 * MIB), "--max-bodies", "500")
+    with live_server(*flags) as server:
         with server.post("/v1/weights", recipe_of(tensor(shape=[MIB]))) as response:
             response.read()
         before = server.rss

@@ -1,0 +1,84 @@
+"""Keys: who may do what, known here by their hashes alone."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Scope = Literal["generate", "read", "write"]
+"""What a key may be for: POSTs that make weights or plans, GETs, what changes the registry."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+_ENTRY = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64}) (?P<scopes>[a-z,]+) (?P<sha256>[0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as the service knows it.
+
+    Args:
+        name: Whose it is, for logs.
+        scopes: What it is for.
+        sha256: Its hash. Keys are 256 random bits, so no slow hash is needed to hide them.
+    """
+
+    name: str
+    scopes: frozenset[str]
+    sha256: bytes
+
+
+class Keys:
+    """The keys that a service takes; none means that it takes every request.
+
+    Args:
+        lines: Entries ``name scope,scope sha256``, and comments that begin with ``#``.
+
+    Raises:
+        ValueError: A line is no entry, without repeating what may be a secret.
+
+    >>> bool(Keys(["# nobody"]))
+    False
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        entries = [(number, line.partition("#")[0].strip()) for number, line in enumerate(lines, 1)]
+        self._keys = [_read(number, entry) for number, entry in entries if entry]
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def find(self, presented: str) -> Key | None:
+        """Return the key that was presented, in a time that tells nothing about the others."""
+        digest = hashlib.sha256(presented.encode()).digest()
+        found = None
+        for key in self._keys:
+            if hmac.compare_digest(key.sha256, digest):
+                found = key
+        return found
+
+
+def made(name: str, scopes: Iterable[str]) -> tuple[str, str]:
+    """Return a new key, and the entry by which a service knows it.
+
+    Raises:
+        ValueError: The name or a scope cannot be written in an entry.
+    """
+    key = f"ts_{secrets.token_urlsafe(32)}"
+    entry = f"{name} {','.join(sorted(set(scopes)))} {hashlib.sha256(key.encode()).hexdigest()}"
+    _read(1, entry)
+    return key, entry
+
+
+def _read(number: int, entry: str) -> Key:
+    found = _ENTRY.fullmatch(entry)
+    scopes = frozenset(found["scopes"].split(",")) if found else frozenset()
+    if not found or not scopes <= set(SCOPES):
+        raise ValueError(
+            f"key {number} is not written as: name scope,scope sha256, the name of letters, digits,"
+            f" '.', '_' and '-', the scopes of {', '.join(SCOPES)}: tensorseed key makes entries"
+        )
+    return Key(found["name"], scopes, bytes.fromhex(found["sha256"]))

@@ -1,0 +1,102 @@
+"""What is counted, for Prometheus. With several worker processes their counts are added up."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    multiprocess,
+)
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Variable that names the folder through which worker processes add up; set before they start."""
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The metrics of one application.
+
+    Args:
+        about: Labels of ``tensorseed_info``: version, kernel and so on.
+    """
+
+    def __init__(self, about: Mapping[str, str]) -> None:
+        self._folder = os.environ.get(FOLDER)
+        self._registry = CollectorRegistry()
+        if not self._folder:
+            ProcessCollector(registry=self._registry)
+        self._gauge("info", "What runs; its value is 1.", tuple(about)).labels(**about).set(1)
+        self.requests = Counter(
+            "tensorseed_requests",
+            "Requests that were answered.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self.first_byte = Histogram(
+            "tensorseed_first_byte_seconds",
+            "From the head of a request to the first byte of its answer's body.",
+            ("route",),
+            registry=self._registry,
+            buckets=_SECONDS,
+        )
+        self.sent = self._counter("sent_bytes", "Bytes of bodies that were handed to sockets.")
+        self.values = self._counter("values", "Values of tensors in the weights that were sent.")
+        self.aborted = Counter(
+            "tensorseed_aborted",
+            "Answers that ended early, by who or what ended them.",
+            ("reason",),
+            registry=self._registry,
+        )
+        self.registry_errors = self._counter(
+            "registry_errors", "Requests that the registry's database did not answer."
+        )
+        self.in_flight = self._gauge("requests_in_flight", "Requests that are being answered.")
+        self.bodies = self._gauge("bodies_in_flight", "Bodies of weights that are being streamed.")
+        self.waiting = self._gauge("bodies_waiting", "Bodies that wait for others to end.")
+        self.limit = self._gauge("bodies_limit", "Bodies that may be streamed at once.")
+        self.tensors = self._gauge("held_tensors", "Tensors of the recipes that are under way.")
+        self.buffered = self._gauge("buffered_bytes", "Bytes of chunks that are lent to streams.")
+        self.draining = self._gauge("draining", "1 once the server has been told to end.")
+
+    def text(self) -> bytes:
+        """Return all of it in Prometheus's text format."""
+        if not self._folder:
+            return generate_latest(self._registry)
+        for pid in {path.stem.rpartition("_")[2] for path in Path(self._folder).glob("gauge*.db")}:
+            if not _is_alive(int(pid)):
+                multiprocess.mark_process_dead(int(pid), self._folder)  # type: ignore[no-untyped-call]
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+    def _counter(self, name: str, what: str) -> Counter:
+        return Counter(f"tensorseed_{name}", what, registry=self._registry)
+
+    def _gauge(self, name: str, what: str, labels: tuple[str, ...] = ()) -> Gauge:
+        mode: Literal["livemax", "livesum"] = "livesum"
+        if name in {"info", "draining"}:
+            mode = "livemax"
+        return Gauge(
+            f"tensorseed_{name}", what, labels, registry=self._registry, multiprocess_mode=mode
+        )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

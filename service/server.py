@@ -1,0 +1,70 @@
+"""The server: uvicorn, with connections that can be ended though their reader takes nothing."""
+
+import os
+from tempfile import TemporaryDirectory
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service import logs
+from service.metrics import FOLDER
+from service.settings import Settings
+
+EXTENSION = "tensorseed.connection"
+"""Name in an ASGI scope's extensions of what a `Connection` can do."""
+
+_HEALTHY = 60
+"""Seconds in which a worker process answers its parent, be it as busy as it may."""
+
+
+class Connection(HttpToolsProtocol):
+    """A connection whose answers can wait for its reader, and be cut off."""
+
+    def on_message_begin(self) -> None:
+        """Offer that to the application: ``abort`` and ``flush``."""
+        super().on_message_begin()
+        self.transport.set_write_buffer_limits()
+        self.scope["extensions"] = {EXTENSION: {"abort": self.transport.abort, "flush": self.flush}}
+
+    def flush(self) -> None:
+        """Let the next message wait until the system has taken all before it."""
+        self.transport.set_write_buffer_limits(high=0)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to end."""
+    _allow_many_files()
+    with TemporaryDirectory(prefix="tensorseed-") as folder:
+        if settings.workers > 1:
+            os.environ[FOLDER] = folder
+        _run(settings)
+
+
+def _run(settings: Settings) -> None:
+    uvicorn.run(
+        "service.web.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=Connection,
+        ws="none",
+        root_path=settings.root_path,
+        forwarded_allow_ips=settings.trusted_proxies,
+        access_log=False,
+        timeout_graceful_shutdown=settings.drain_timeout,
+        timeout_worker_healthcheck=_HEALTHY,
+        server_header=False,
+        log_config=logs.configuration(settings.log_format, settings.log_level),
+    )
+
+
+def _allow_many_files() -> None:
+    """Take as many connections as the system lets us, not as many as shells usually do."""
+    try:
+        import resource  # noqa: PLC0415 - not everywhere
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,155 @@
+"""Every request from its head to the end of its answer: its id, what it holds, counts and a log."""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import shown
+from service.logs import ACCESS, REQUEST
+from service.metrics import Metrics
+
+_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_log = logging.getLogger(ACCESS)
+
+
+class Visit:
+    """One request and its answer.
+
+    Args:
+        scope: The request's.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        asked = dict(scope["headers"]).get(b"x-request-id", b"")
+        self.id = asked.decode() if _ID.fullmatch(asked) else uuid4().hex
+        self.client = scope["client"][0] if scope.get("client") else ""
+        self.key = ""
+        self.started = time.perf_counter()
+        self.status = 0
+        self.sent = 0
+        self.tensors = 0
+        """How many it holds of those that may be under way."""
+        self.ended = ""
+        """Who or what ended the answer early: client, stall, deadline, shutdown or error."""
+        self.is_complete = False
+        self._last: list[Callable[[], object]] = []
+
+    @property
+    def payer(self) -> str:
+        """Whose share of the service it counts for: its key's, or else its address's."""
+        return self.key or self.client
+
+    def finally_(self, call: Callable[[], object]) -> None:
+        """Have something done when the answer has ended."""
+        self._last.append(call)
+
+    def end(self) -> None:
+        """Do what was to be done in the end."""
+        while self._last:
+            self._last.pop()()
+
+
+def visit_of(scope: Scope) -> Visit:
+    """Return the visit that a request is."""
+    visit: Visit = scope["tensorseed.visit"]
+    return visit
+
+
+class Visits:
+    """Middleware around all else.
+
+    Args:
+        app: What answers.
+        metrics: Where requests are counted.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and take note of what becomes of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        visit = scope["tensorseed.visit"] = Visit(scope)
+        REQUEST.set(visit.id)
+        name = (b"x-request-id", visit.id.encode())
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                visit.status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), name]}
+            elif message["type"] == "http.response.body":
+                if not visit.sent:
+                    self._first(scope, visit)
+                visit.sent += len(message.get("body", b""))
+                visit.is_complete = not message.get("more_body", False)
+            await send(message)
+
+        self._metrics.in_flight.inc()
+        try:
+            await self._app(scope, receive, tell)
+        except asyncio.CancelledError:
+            visit.ended = visit.ended or "shutdown"
+            raise
+        except BaseException:
+            visit.ended = "error"
+            visit.status = visit.status or 500
+            raise
+        finally:
+            visit.end()
+            self._metrics.in_flight.dec()
+            self._count(scope, visit)
+
+    def _first(self, scope: Scope, visit: Visit) -> None:
+        took = time.perf_counter() - visit.started
+        self._metrics.first_byte.labels(_route(scope)).observe(took)
+
+    def _count(self, scope: Scope, visit: Visit) -> None:
+        metrics, method = self._metrics, scope["method"]
+        method = method if method in {"GET", "HEAD", "POST", "PUT", "OPTIONS"} else "other"
+        metrics.requests.labels(method, _route(scope), str(visit.status)).inc()
+        metrics.sent.inc(visit.sent)
+        if not visit.is_complete:
+            visit.ended = visit.ended or "client"
+            metrics.aborted.labels(visit.ended).inc()
+        if _log.isEnabledFor(logging.INFO):
+            self._write(scope, visit)
+
+    def _write(self, scope: Scope, visit: Visit) -> None:
+        took = time.perf_counter() - visit.started
+        path = shown(scope["path"]).encode("ascii", "backslashreplace").decode()
+        about: dict[str, Any] = {
+            "client": visit.client,
+            "method": scope["method"],
+            "path": path,
+            "route": _route(scope),
+            "status": visit.status,
+            "bytes": visit.sent,
+            "seconds": round(took, 6),
+        }
+        about |= {"key": visit.key} if visit.key else {}
+        about |= {"aborted": visit.ended} if visit.ended else {}
+        _log.info(
+            "%s %s %s %s %d %d bytes %.3f s",
+            visit.client,
+            scope["method"],
+            path,
+            visit.ended or "ok",
+            visit.status,
+            visit.sent,
+            took,
+            extra=about,
+        )
+
+
+def _route(scope: Scope) -> str:
+    """Return a request's path as the routes are written; of others there would be no end."""
+    return getattr(scope.get("route"), "path", "none")
