@@ -3,13 +3,23 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+_PATIENCE = 60
+"""Seconds for a server to start and to end."""
+
+_LINES = 20_000
+"""Lines of a server's log that are kept."""
 
 
 class LiveServer:
@@ -18,11 +28,18 @@ class LiveServer:
     Args:
         url: Where it listens.
         process: The process itself.
+        lines: What it writes.
     """
 
-    def __init__(self, url: str, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, url: str, process: "subprocess.Popen[str]", lines: deque[str]) -> None:
         self.url = url
         self.process = process
+        self._lines = lines
+
+    @property
+    def log(self) -> list[str]:
+        """What it has written lately, line by line."""
+        return list(self._lines)
 
     @property
     def port(self) -> int:
@@ -61,6 +78,14 @@ class LiveServer:
         return urllib.request.urlopen(request, timeout=120)
 
 
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + _PATIENCE
+    with socket.socket() as probe:
+        while probe.connect_ex(("127.0.0.1", port)):
+            if time.monotonic() > end:
+                raise RuntimeError("the server does not listen")
+
+
 @contextmanager
 def live_server(
     *flags: str, module: tuple[str, ...] = ("service", "serve"), **environment: str
@@ -76,18 +101,27 @@ def live_server(
     with tempfile.TemporaryDirectory() as folder:  # no registry but its own
         process = subprocess.Popen(
             [sys.executable, "-m", *module, "--port", "0", *flags],
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             env={**inherited, "TENSORSEED_DATA_DIR": folder, **environment},
         )
-        assert process.stderr is not None
+        assert process.stdout is not None
+        log: deque[str] = deque(maxlen=_LINES)
+        reader = threading.Thread(target=log.extend, args=(process.stdout,), daemon=True)
         try:
-            for line in process.stderr:
+            for line in process.stdout:
+                log.append(line)
                 if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
-                    yield LiveServer(found[1], process)
-                    return
-            raise RuntimeError("the server ended before it was ready")
+                    break
+            else:
+                raise RuntimeError(f"the server ended before it was ready: {''.join(log)}")
+            _wait_for(int(found[1].rpartition(":")[2]))  # workers listen only later
+            reader.start()  # or it would wait once its pipe is full
+            yield LiveServer(found[1], process, log)
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.wait(_PATIENCE)
+            if reader.ident:
+                reader.join()
+            process.stdout.close()
