@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from service.recipe import Recipe
 from service.schemes import SCHEMES
+from service.web.gate import OPEN
 from service.web.problems import MEDIA_TYPE, SCHEMA
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -84,6 +85,22 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+}
+
+
+def _describe_keys(made: dict[str, Any]) -> None:
+    """Say where a key goes, and what is answered where a server needs one and it is not there."""
+    made["components"]["securitySchemes"] = _SECURITY
+    refused = {str(status): response for status, response in problems(401, 403).items()}
+    for path, methods in made["paths"].items():
+        for operation in methods.values() if path not in OPEN else ():
+            operation["security"] = [{}, *({name: []} for name in _SECURITY)]
+            operation["responses"] = dict(sorted((operation["responses"] | refused).items()))
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document of ``app``, made once."""
     if app.openapi_schema is None:
@@ -102,5 +119,6 @@ def document(app: FastAPI) -> dict[str, Any]:
         for kind in SCHEMES.values():  # its default is for Python callers only
             entry = schemas[kind.__name__]
             entry["required"] = sorted({"scheme", *entry.get("required", ())})
+        _describe_keys(made)
         app.openapi_schema = made
     return app.openapi_schema
