@@ -1,6 +1,5 @@
 """``python -m benchmarks``: measure everything, print the table, write it with its date."""
 
-import os
 import platform
 import re
 import sys
@@ -16,16 +15,9 @@ import service
 from benchmarks import kernel, matrices, planning, plot, wire
 from benchmarks.measure import Row
 from service.backends import kernel as chosen
+from tools.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
-
-
-def machine() -> str:
-    """Return the processor and its cores, in words."""
-    info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
-    name = found[1].strip() if found else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def _measured() -> Iterator[Row]:

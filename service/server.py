@@ -23,12 +23,16 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Offer that to the application: ``abort`` and ``flush``."""
         super().on_message_begin()
-        self.transport.set_write_buffer_limits()
+        self._hold_back(None)  # as usual, whatever the answer before it needed
         self.scope["extensions"] = {EXTENSION: {"abort": self.transport.abort, "flush": self.flush}}
 
     def flush(self) -> None:
         """Let the next message wait until the system has taken all before it."""
-        self.transport.set_write_buffer_limits(high=0)
+        self._hold_back(0)
+
+    def _hold_back(self, high: int | None) -> None:
+        if not self.transport.is_closing():
+            self.transport.set_write_buffer_limits(high)
 
 
 def serve(settings: Settings) -> None:

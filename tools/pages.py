@@ -1,27 +1,57 @@
-"""Write the tables of docs/schemes.md anew, from the schemes themselves.
+"""Write the tables of docs/schemes.md and docs/operate.md anew, from schemes and settings.
 
-What stands above the mark is written by hand and stays.
+What stands above a page's mark is written by hand and stays.
 """
 
 import inspect
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
 from service.catalogue import schemes
 from service.schemes import SCHEMES
+from service.settings import PREFIX, Settings
 
-PAGE = Path(__file__).parents[1] / "docs/schemes.md"
+DOCS = Path(__file__).parents[1] / "docs"
 MARK = "<!-- From here on the page is made by python -m tools.pages. -->\n"
 
 
-def page(text: str) -> str:
-    """Return the page with everything below the mark made anew."""
-    head, mark, _ = text.partition(MARK)
+def page(name: str) -> str:
+    """Return a page with everything below the mark made anew.
+
+    Raises:
+        ValueError: It has lost its mark.
+    """
+    head, mark, _ = (DOCS / name).read_text("utf-8").partition(MARK)
     if not mark:
-        raise ValueError(f"{PAGE.name} has lost its mark")
-    return head + mark + "".join(_section(entry) for entry in schemes())
+        raise ValueError(f"{name} has lost its mark")
+    return head + mark + PAGES[name]()
+
+
+def _schemes() -> str:
+    return "".join(_section(entry) for entry in schemes())
+
+
+def _settings() -> str:
+    rows = [
+        f"| `{name}` | `{PREFIX}{name.upper()}` | {_of_setting(field)} | {field.description} |\n"
+        for name, field in Settings.model_fields.items()
+    ]
+    return f"\n| setting | variable | default | what |\n|---|---|---|---|\n{''.join(rows)}"
+
+
+def _of_setting(field: FieldInfo) -> str:
+    if field.default == (os.cpu_count() or 1) and "threads" in (field.description or ""):
+        return "the cores"
+    default = field.default
+    if isinstance(default, SecretStr) or default in ("", ()):
+        return "none"
+    return f"`{default}`"
 
 
 def _section(entry: dict[str, Any]) -> str:
@@ -64,5 +94,9 @@ def _values(schema: dict[str, Any]) -> str:
     return "any finite number"
 
 
+PAGES = {"schemes.md": _schemes, "operate.md": _settings}
+"""What makes the lower part of each page."""
+
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text("utf-8")), "utf-8")
+    for name in PAGES:
+        (DOCS / name).write_text(page(name), "utf-8")

@@ -11,9 +11,7 @@ ATTACKS = [
     Attack(weights(of({"shape": [2**40]})), 422, "max_total_bytes"),
     Attack(weights({"seed": 1, "tensors": _MANY}), 422, "max_tensors"),
     Attack(
-        weights(
-            of(*({"name": f"{_NAME}{i:06}", "shape": []} for i in range(9_000)), init="zeros")
-        ),
+        weights(of(*({"name": f"{_NAME}{i:06}", "shape": []} for i in range(9_000)), init="zeros")),
         422,
         "max_header_bytes",
     ),
@@ -30,7 +28,9 @@ ATTACKS = [
         "max_matches",
     ),
     Attack(
-        weights({"seed": 1, "model": {"model_type": "gpt2", "n_layer": 10**9}}), 422, "max_tensors"
+        weights({"seed": 1, "model": {"model_type": "gpt2", "n_layer": 10**9}}),
+        422,
+        "/model/n_layer",
     ),
     Attack(weights(of({}) | {str(i): 1 for i in range(100_000)}), 422, "unknown key"),
 ]

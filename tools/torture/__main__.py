@@ -1,20 +1,36 @@
-"""Run all of it, or what is named, print what was found, and end with status 1 if it fell short."""
+"""Run all of it, or what is named, print what was found, and end with status 1 if it fell short.
 
+When all of it was run, what was found is written into docs/reliability.md with its date.
+"""
+
+import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+import service
+from service.backends import kernel
+from tools.machine import machine
 from tools.torture.figure import Figure
+from tools.torture.fuzz import fuzz
 from tools.torture.ranges import ranges
 from tools.torture.replicas import resumes
 from tools.torture.sizes import sizes
+from tools.torture.stalls import stalls, streams
+
+PAGE = Path(__file__).parents[2] / "docs/reliability.md"
+MARK = "<!-- From here on the page is made by make torture. -->\n"
 
 PIECES: dict[str, Callable[[], list[Figure]]] = {
-    "ranges": lambda: [ranges(10_000)],
+    "stalls": lambda: [*stalls(1_000), streams(1_000)],
     "sizes": sizes,
-    "resumes": lambda: [resumes(200)],
+    "ranges": lambda: [ranges(10_000)],
+    "fuzz": lambda: [fuzz(100_000)],
+    "resumes": lambda: [resumes(1_000)],
 }
 
 
@@ -29,13 +45,29 @@ def _verdict(figure: Figure) -> str:
     return ("holds" if figure.holds else "SHORT") if figure.promised else ""
 
 
+def _write(rows: Sequence[tuple[str, ...]]) -> None:
+    head, mark, _ = PAGE.read_text("utf-8").partition(MARK)
+    today = datetime.now(UTC).date().isoformat()
+    about = (
+        f"{today}, tensorseed {service.__version__}, kernel {kernel().name}, on {machine()}, Python"
+        f" {platform.python_version()}. Server and clients share the cores."
+    )
+    lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    table = f"| what | seen | promised |  |\n|---|---|---|---|\n{lines}"
+    PAGE.write_text(f"{head}{mark}\n{about}\n\n{table}", "utf-8")
+
+
 def main() -> None:
     """Print the table of what was found."""
-    found = list(_found(sys.argv[1:] or list(PIECES)))
+    names = sys.argv[1:] or list(PIECES)
+    found = list(_found(names))
+    rows = [(figure.what, figure.seen, figure.promised, _verdict(figure)) for figure in found]
     table = Table("what", "seen", "promised", "")
-    for figure in found:
-        table.add_row(*figure[:3], _verdict(figure))
+    for row in rows:
+        table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+    if set(names) == set(PIECES):
+        _write(rows)
     raise SystemExit(not all(figure.holds for figure in found))
 
 
