@@ -58,6 +58,8 @@ class Metrics:
             ("reason",),
             registry=self._registry,
         )
+        for reason in ("client", "stall", "deadline", "shutdown", "error"):
+            self.aborted.labels(reason)  # a rate sees the first one only if there was a zero
         self.registry_errors = self._counter(
             "registry_errors", "Requests that the registry's database did not answer."
         )
@@ -66,6 +68,8 @@ class Metrics:
         self.waiting = self._gauge("bodies_waiting", "Bodies that wait for others to end.")
         self.limit = self._gauge("bodies_limit", "Bodies that may be streamed at once.")
         self.tensors = self._gauge("held_tensors", "Tensors of the recipes that are under way.")
+        self.tensors_limit = self._gauge("held_tensors_limit", "Tensors that may be under way.")
+        self.buffered_limit = self._gauge("buffered_bytes_limit", "Bytes that may be lent.")
         self.buffered = self._gauge("buffered_bytes", "Bytes of chunks that are lent to streams.")
         self.draining = self._gauge("draining", "1 once the server has been told to end.")
 

@@ -1,11 +1,13 @@
 """The application: routes, errors, cross-origin rules, and the pools that do its work."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 import service
 from service.metrics import Metrics
@@ -18,7 +20,7 @@ from service.web.gate import Gate
 from service.web.library import Library
 from service.web.manifests import Manifests
 from service.web.planning import Planning
-from service.web.visits import Visits
+from service.web.visits import Visit, Visits
 
 _DESCRIPTION = """Initial weights for every training stack: POST a JSON recipe, get a safetensors
 file. The same recipe gives the same bytes on every machine, whole or in slices, always."""
@@ -54,10 +56,18 @@ _EXPOSED = [
 """What a page in a browser may read of an answer."""
 
 
+_LAST = 1.0
+"""Seconds for answers that were cut off to come to an end."""
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.drain.watch()
     yield
+    with suppress(TimeoutError):  # what was cut off is counted and logged before the process ends
+        async with asyncio.timeout(_LAST):
+            while app.state.visits:  # noqa: ASYNC110 - a few turns of the loop, once in a life
+                await asyncio.sleep(0)
     app.state.manifests.close()
     app.state.library.registry.close()
 
@@ -87,14 +97,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = _metrics(app.state.pipeline)
     app.state.bodies = Bodies(app.state.pipeline, settings, app.state.metrics)
     app.state.drain = Drain(settings.drain_delay, app.state.metrics)
+    app.state.visits = set[Visit]()
     app.state.keys = settings.known_keys()
     library = Library(settings, settings.registry(), app.state.planning)
     app.state.library = library
     app.state.manifests = Manifests(app.state.pipeline, library, settings.max_cached_tensors)
-    for module in (weights, plan, recipes, names, catalogue, health, hub):  # the Hub's match much
-        app.include_router(module.router)
+    routers = [m.router for m in (weights, plan, recipes, names, catalogue, health)]
     if settings.metrics:
-        app.include_router(health.metrics_router)
+        routers.append(health.metrics_router)
+    routers.append(hub.router)  # last, for its paths match much
+    for router in routers:
+        app.include_router(router)
+    own = [route for route in app.routes if isinstance(route, Route)]
+    app.state.routes = [*own, *(route for router in routers for route in router.routes)]
     problems.install(app)
     if app.state.keys:
         app.add_middleware(Gate, keys=app.state.keys)
@@ -106,7 +121,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=_ALLOWED,
             expose_headers=_EXPOSED,
         )
-    app.add_middleware(Visits, metrics=app.state.metrics)
+    app.add_middleware(Visits, metrics=app.state.metrics, under_way=app.state.visits)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
 

@@ -41,6 +41,8 @@ class Bodies:
         self.slots = Quota(settings.max_bodies, "bodies", "max_bodies")
         self.tensors = Quota(settings.max_held_tensors, "tensors", "max_held_tensors")
         metrics.limit.set(settings.max_bodies)
+        metrics.tensors_limit.set(settings.max_held_tensors)
+        metrics.buffered_limit.set(settings.max_buffered_bytes)
 
     def hold_tensors(self, visit: Visit, count: int) -> None:
         """Count the tensors of a request's recipe, as far as they are known, until it has ended.

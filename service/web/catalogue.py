@@ -8,11 +8,12 @@ from service import catalogue, models
 from service.layers.catalogue import layers
 from service.schemes import FRAMEWORKS
 from service.schemes.frameworks import FrameworkName
+from service.web.openapi import problems
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
-@router.get("/schemes")
+@router.get("/schemes", responses=problems(422))
 async def list_schemes(framework: FrameworkName | None = None) -> dict[str, Any]:
     """List the schemes that ``init`` may name, or what a framework calls them."""
     if framework is not None:

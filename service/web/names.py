@@ -103,7 +103,11 @@ async def latest(request: Request, namespace: Namespace, name: Name) -> Response
     return JSONResponse(_document(await revision_of(library, namespace, name)))
 
 
-@router.get("/{namespace}/{name}/revisions", response_class=Response, responses=problems(404, 503))
+@router.get(
+    "/{namespace}/{name}/revisions",
+    response_class=Response,
+    responses=problems(404, 422, 503),
+)
 async def revisions(
     request: Request,
     namespace: Namespace,

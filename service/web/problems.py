@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from service.errors import (
     Busy,
@@ -129,10 +130,24 @@ async def _of_package(request: Request, error: Any) -> Response:
 
 
 async def _of_http(request: Request, error: Any) -> Response:
-    detail = error.detail
+    detail, headers = error.detail, error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_methods(request))}
     if detail == HTTPStatus(error.status_code).phrase:
         detail = f"{request.method} {shown(request.url.path)}: {detail.lower()}"
-    return problem(error.status_code, detail, headers=error.headers)
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return what may be asked of a path; the router knows only the first route that has it."""
+    scope = dict(request.scope)
+    allowed = {
+        method
+        for route in request.app.state.routes
+        if route.matches(scope)[0] is not Match.NONE
+        for method in route.methods
+    }
+    return sorted(allowed)
 
 
 async def _of_parameters(_: Request, error: Any) -> Response:

@@ -67,11 +67,13 @@ class Visits:
     Args:
         app: What answers.
         metrics: Where requests are counted.
+        under_way: Those that have not ended, for whoever waits for them.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, under_way: set[Visit]) -> None:
         self._app = app
         self._metrics = metrics
+        self._under_way = under_way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and take note of what becomes of it."""
@@ -93,6 +95,7 @@ class Visits:
                 visit.is_complete = not message.get("more_body", False)
             await send(message)
 
+        self._under_way.add(visit)
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, receive, tell)
@@ -107,6 +110,7 @@ class Visits:
             visit.end()
             self._metrics.in_flight.dec()
             self._count(scope, visit)
+            self._under_way.discard(visit)
 
     def _first(self, scope: Scope, visit: Visit) -> None:
         took = time.perf_counter() - visit.started

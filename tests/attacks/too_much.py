@@ -32,5 +32,5 @@ ATTACKS = [
         422,
         "/model/n_layer",
     ),
-    Attack(weights(of({}) | {str(i): 1 for i in range(100_000)}), 422, "unknown key"),
+    Attack(weights(of({}) | {str(i): 1 for i in range(100_000)}), 422, "65536 members"),
 ]

@@ -1,38 +1,49 @@
-"""docker-compose.yml and deploy/: what they name is there, and nginx passes bodies on unchanged."""
+"""docker-compose.yml: what it names is there, agrees with the service, and is closed to others."""
 
-import hashlib
-import json
 import re
-import shutil
-import socket
-import subprocess
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.settings import PREFIX, Settings
-from tests.support import ROOT, file_of, recipe_of, tensor, wait_until
-from tools.live import LiveServer, live_server
+from service.web.app import create_app
+from tests.deploy.support import paths_of, seconds
+from tests.support import ROOT
 
 yaml = pytest.importorskip("yaml", reason="PyYAML reads docker-compose.yml")
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-RECIPE = recipe_of(tensor(shape=[1000, 1000]), seed=6)
+SHARED = {"default"}
+"""Networks from which a port that is published is reached."""
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
+def document() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
-    return dict(found["services"])
+    return found
 
 
-def test_compose_sets_what_is_no_setting(services: dict[str, Any]) -> None:
-    given = services["tensorseed"]["environment"]
+@pytest.fixture(scope="module")
+def services(document: dict[str, Any]) -> dict[str, Any]:
+    return dict(document["services"])
+
+
+@pytest.fixture(scope="module")
+def given(services: dict[str, Any]) -> dict[str, str]:
+    return dict(services["tensorseed"]["environment"])
+
+
+def test_compose_sets_what_is_no_setting(given: dict[str, str]) -> None:
     assert {name.removeprefix(PREFIX).lower() for name in given} <= set(Settings.model_fields)
+
+
+def test_service_refuses_what_compose_sets(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+    settings = Settings()
+    assert not settings.known_keys()
+    assert settings.trusted_proxies == "*"
+    assert settings.drain_delay > 0
 
 
 def test_compose_mounts_what_is_not_there(services: dict[str, Any]) -> None:
@@ -40,79 +51,70 @@ def test_compose_mounts_what_is_not_there(services: dict[str, Any]) -> None:
     assert all((ROOT / path).exists() for path in mounted if path.startswith("."))
 
 
-def test_replicas_are_killed_before_they_drained(services: dict[str, Any]) -> None:
+def test_compose_names_a_volume_or_network_that_is_none(document: dict[str, Any]) -> None:
+    for service in document["services"].values():
+        assert {*service.get("networks", ())} <= {"default", *document["networks"]}
+        named = {v.split(":")[0] for v in service.get("volumes", ()) if v[0] not in "./"}
+        assert named <= set(document["volumes"])
+
+
+def test_replicas_are_killed_before_they_drained(
+    services: dict[str, Any], given: dict[str, str]
+) -> None:
     served = services["tensorseed"]
     assert served["deploy"]["replicas"] == 2
-    grace = int(served["stop_grace_period"].removesuffix("s"))
-    assert grace > int(served["environment"]["TENSORSEED_DRAIN_TIMEOUT"])
+    drain = int(given["TENSORSEED_DRAIN_TIMEOUT"])
+    delay = float(given["TENSORSEED_DRAIN_DELAY"])
+    assert seconds(served["stop_grace_period"]) > delay + drain
+    assert seconds(services["proxy"]["stop_grace_period"]) >= drain
 
 
-@contextmanager
-def proxy(folder: Path, replicas: list[LiveServer]) -> Iterator[str]:
-    """Run deploy/nginx.conf on a free port before replicas, which Docker's names stand for."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    config = (ROOT / "deploy/nginx.conf").read_text("utf-8")
-    servers = "".join(f"server 127.0.0.1:{replica.port};" for replica in replicas)
-    for found, put in (
-        (r"server tensorseed:8000 resolve;", servers),
-        (r"resolver 127\.0\.0\.11 valid=5s;", ""),
-        (r"listen 8000;", f"listen 127.0.0.1:{port};"),
-        (r"/tmp/", f"{folder}/"),
-        (r"worker_processes auto;", "worker_processes 1; daemon off;"),
-    ):
-        config, count = re.subn(found, put, config)
-        assert count, found
-    (folder / "nginx.conf").write_text(config)
-    command = [NGINX or "", "-c", str(folder / "nginx.conf"), "-e", "stderr"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        assert wait_until(lambda: answers(port) or process.poll() is not None, 20)
-        assert process.poll() is None, process.communicate()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+def test_service_is_loose_or_unwatched(services: dict[str, Any]) -> None:
+    """Each has a version and a check of its health; only the database writes where it likes."""
+    for name, service in services.items():
+        assert name == "tensorseed" or re.search(r":v?\d+[\d.]*(-\w+)?$", service["image"]), name
+        assert name == "tensorseed" or service["healthcheck"]["test"][0] == "CMD", name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        if name != "database":
+            assert service["read_only"], name
+            assert service["cap_drop"] == ["ALL"], name
+    assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text("utf-8")
 
 
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def test_health_is_asked_of_a_path_that_is_none(services: dict[str, Any]) -> None:
+    url = services["proxy"]["healthcheck"]["test"][-1]
+    assert url.removeprefix("http://127.0.0.1:8000") in paths_of(create_app(Settings()))
 
 
-def ask(url: str, document: Any = None, method: str | None = None, **headers: str) -> Any:
-    body = None if document is None else json.dumps(document).encode()
-    request = urllib.request.Request(url, body, {**headers}, method=method)
-    if body is not None:
-        request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return response.read(), response.headers
+def test_monitoring_is_seen_from_outside_or_runs_unasked(services: dict[str, Any]) -> None:
+    for name in ("prometheus", "grafana"):
+        assert services[name]["profiles"] == ["monitoring"]
+        assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
+    assert [name for name, s in services.items() if "profiles" not in s] == [
+        "proxy",
+        "tensorseed",
+        "database",
+    ]
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
-def test_proxy_changes_an_answer(tmp_path: Path) -> None:
-    """Two replicas on one registry behind one port: what one stores both serve, whole and cut."""
-    tmp_path.chmod(0o755)
-    with (
-        live_server(TENSORSEED_DATA_DIR=str(tmp_path / "data")) as one,
-        live_server(TENSORSEED_DATA_DIR=str(tmp_path / "data")) as other,
-        proxy(tmp_path, [one, other]) as url,
-    ):
-        body, _ = ask(f"{url}/v1/recipes", RECIPE)
-        file = f"{url}/v1/recipes/{json.loads(body)['recipe_id']}/model.safetensors"
-        expected = file_of(RECIPE)
-        for _ in range(4):  # turn by turn
-            assert hashlib.sha256(ask(file)[0]).digest() == hashlib.sha256(expected).digest()
-            part, headers = ask(file, Range="bytes=1000001-3000000")
-            assert part == expected[1_000_001:3_000_001]
-            assert headers["Content-Range"] == f"bytes 1000001-3000000/{len(expected)}"
-            assert int(ask(file, method="HEAD")[1]["Content-Length"]) == len(expected)
-        one.process.kill()
-        one.process.wait(30)
-        for _ in range(4):  # a replica that died is passed over
-            assert ask(f"{url}/v1/weights", RECIPE, **{"X-Try": "1"})[0] == expected
-            assert ask(file)[0] == expected
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            ask(f"{url}/v1/recipes/{'0' * 64}/model.safetensors")
-        assert refused.value.headers["Content-Type"] == "application/problem+json"
-        refused.value.close()
+def test_another_than_the_proxy_and_prometheus_reaches_the_replicas(
+    services: dict[str, Any],
+) -> None:
+    """They believe whoever sends X-Forwarded-For."""
+    assert "ports" not in services["tensorseed"]
+    on_default = {n for n, s in services.items() if "default" in s.get("networks", ["default"])}
+    assert on_default == {"proxy", "tensorseed", "prometheus"}
+
+
+def test_grafana_lets_a_visitor_in_as_more_than_one(services: dict[str, Any]) -> None:
+    given = services["grafana"]["environment"]
+    assert given["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    assert given["GF_AUTH_BASIC_ENABLED"] == "false"
+    assert given["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+
+
+def test_home_of_grafana_is_not_mounted(services: dict[str, Any]) -> None:
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    mounts = [volume.split(":") for volume in services["grafana"]["volumes"]]
+    places = [ROOT / here / home.removeprefix(there).strip("/") for here, there, _ in mounts]
+    assert any(place.is_file() for place in places)

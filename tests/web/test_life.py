@@ -164,9 +164,10 @@ def test_slow_reader_is_cut_as_if_it_stalled() -> None:
         assert body == expected
 
 
-def test_server_that_ends_is_not_seen_to() -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_server_that_ends_is_not_seen_to(workers: str) -> None:
     """/readyz says so while all goes on as before; then a body that does not end is cut."""
-    flags = ("--drain-delay", "2", "--drain-timeout", "1")
+    flags = ("--drain-delay", "4", "--drain-timeout", "1", "--workers", workers)
     with live_server(*flags) as server:
         body = connected(server, VAST, 1)[0]
         read_some(body, MIB)
@@ -180,7 +181,7 @@ def test_server_that_ends_is_not_seen_to() -> None:
         assert is_cut(body, 10 << 30)
         body.close()
         assert server.process.wait(30) == 0
-        assert any('"shutdown"' in line for line in server.log)
+        assert wait_until(lambda: any('"shutdown"' in line for line in server.log), 10)
 
 
 def test_body_that_fits_is_cut_at_the_end() -> None:
