@@ -11,7 +11,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev \
 RUN python3 -m venv /opt/tensorseed
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY service service
+# What installs stays behind too: a server that installs nothing needs neither pip nor setuptools.
 RUN /opt/tensorseed/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[postgres]' \
+    && /opt/tensorseed/bin/pip uninstall --yes pip setuptools \
     && cd / && /opt/tensorseed/bin/python -c "from service.native import PATHS; assert PATHS"
 
 FROM ${BASE}
@@ -23,7 +25,9 @@ ENV PATH=/opt/tensorseed/bin:$PATH \
     TENSORSEED_PORT=8000 \
     TENSORSEED_DATA_DIR=/data
 # The registry, where no TENSORSEED_DATABASE_URL is set: the only place that is written to.
-RUN mkdir /data && chown 10001:10001 /data
+# No program of the base may give its user another's rights, where --security-opt is forgotten too.
+RUN mkdir /data && chown 10001:10001 /data \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 VOLUME /data
 USER 10001:10001
 EXPOSE 8000

@@ -9,9 +9,9 @@ NUMPY1 := .venv-numpy1
 # program:Debian's package that is installed where the program is missing
 TOOLCHAINS := clang:clang clang:libclang-rt-14-dev aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
 	aarch64-linux-gnu-gcc:libc6-dev-arm64-cross qemu-aarch64:qemu-user node:nodejs npm:npm \
-	pg_createcluster:postgresql aria2c:aria2 wget:wget nginx:nginx-light
+	pg_createcluster:postgresql aria2c:aria2 wget:wget nginx:nginx-light promtool:prometheus openssl:openssl
 
-.PHONY: install dev oracles toolchains bench run test test-full check demo exhaustive soak torture clean
+.PHONY: install dev oracles toolchains bench run test test-full check demo exhaustive soak torture image-test clean
 
 install: $(VENV)/installed  ## a .venv with the package
 $(VENV)/installed: pyproject.toml constraints.txt $(wildcard service/native/*.[ch])
@@ -82,6 +82,11 @@ soak: dev  ## stream 20 GB and watch the server's memory
 
 torture: dev  ## random ranges, killed servers and terabytes, on real processes, for some minutes
 	$(BIN)/python -m tools.torture
+
+image-test:  ## the container image, built without an engine, started and checked; by root on Debian
+	@{ command -v buildah && command -v debootstrap; } > /dev/null || { apt-get update -qq \
+		&& apt-get install -y -qq --no-install-recommends buildah debootstrap; }
+	$(PYTHON) -m tools.image
 
 clean:
 	rm -rf $(VENV) $(NUMPY1) .npm build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
