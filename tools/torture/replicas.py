@@ -23,7 +23,7 @@ RECIPE: dict[str, Any] = {
         for dtype in ("F64", "F32", "BF16", "F8_E4M3")
     ],
 }
-"""60 MiB: far more than sockets hold, so whoever is killed half way has not sent all."""
+"""60 MiB: two thirds are far more than sockets hold, so whoever is killed has not sent all."""
 
 
 class _Running(NamedTuple):
@@ -79,7 +79,7 @@ def _download(replicas: Replicas, first: int, path: str, chance: random.Random) 
     hashed, had = hashlib.sha256(), 0
     with _answer(replicas[first], path) as response:
         total, etag = int(response.headers["Content-Length"]), response.headers["ETag"]
-        cut = chance.randrange(total * 3 // 4)
+        cut = chance.randrange(total // 3)
         while had < cut:
             had += _take(response, hashed, min(MIB, cut - had))
         replicas.kill(first)
@@ -101,7 +101,7 @@ def _take(response: http.client.HTTPResponse, hashed: Any, most: int) -> int:
 
 
 def resumes(count: int, seed: int = 1) -> Figure:
-    """Download a file so often, each time killing the server half way.
+    """Download a file so often, each time killing the server on the way.
 
     Raises:
         AssertionError: A download did not end in the file that an undisturbed one gives.
