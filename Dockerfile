@@ -1,4 +1,4 @@
-# A small image that runs as nobody in particular. BASE may be any Debian or Python image that has
+# A small image that runs as nobody in particular; with --target cuda one for NVIDIA's GPUs. BASE may be any Debian or Python image that has
 # Python 3.11 or newer with venv.
 ARG BASE=python:3.13-slim
 
@@ -16,7 +16,7 @@ RUN /opt/tensorseed/bin/pip install --no-cache-dir --disable-pip-version-check -
     && /opt/tensorseed/bin/pip uninstall --yes pip setuptools \
     && cd / && /opt/tensorseed/bin/python -c "from service.native import PATHS; assert PATHS"
 
-FROM ${BASE}
+FROM ${BASE} AS cpu
 COPY --from=build /opt/tensorseed /opt/tensorseed
 ENV PATH=/opt/tensorseed/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -35,3 +35,20 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python3", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['TENSORSEED_PORT'] + '/livez', timeout=2)"]
 ENTRYPOINT ["tensorseed"]
 CMD ["serve"]
+
+# CuPy and the parts of CUDA that it needs, some 2 GB; the driver comes with the host. CUDA=13 takes
+# drivers of that release.
+FROM build AS build-cuda
+ARG CUDA=12
+RUN python3 -m venv /opt/pip
+RUN /opt/pip/bin/pip --python /opt/tensorseed/bin/python install --no-cache-dir \
+    --disable-pip-version-check -c constraints.txt ".[postgres,cuda${CUDA}]" "cupy-cuda${CUDA}x[ctk]"
+
+FROM cpu AS cuda
+COPY --from=build-cuda /opt/tensorseed /opt/tensorseed
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    CUPY_CACHE_DIR=/tmp/cupy
+
+# What is built where no target is named.
+FROM cpu

@@ -1,22 +1,19 @@
 """Memory that is lent for as long as anyone looks at it, and used again."""
 
-import mmap
 import threading
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from service.backends.memory import pages
 
 SMALLEST = 1 << 16
 """Bytes of the smallest block."""
 
 _KEPT = 4
 """Blocks of each size kept for the next borrower; the system gets the rest back at once."""
-
-# Not shared with a process that is forked: its chunks stay what they are.
-_PRIVATE = (
-    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
-)
 
 
 class Buffers:
@@ -28,6 +25,7 @@ class Buffers:
 
     Args:
         budget: Bytes that may be lent before `take` asks for patience.
+        allocate: Makes blocks; memory of this process if left out.
 
     >>> buffers = Buffers(budget=1 << 20)
     >>> chunk = buffers.take(1 << 16).data
@@ -38,8 +36,9 @@ class Buffers:
     0
     """
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: int, allocate: Callable[[int], NDArray[np.uint8]] = pages) -> None:
         self.budget = budget
+        self._allocate = allocate
         self.lent = 0
         self._free: dict[int, list[NDArray[np.uint8]]] = {}
         # Reentrant: collecting garbage may give a block back in the middle of `take`.
@@ -56,7 +55,7 @@ class Buffers:
         try:
             block = free.pop()
         except IndexError:
-            block = np.frombuffer(mmap.mmap(-1, size, **_PRIVATE), dtype=np.uint8)
+            block = self._allocate(size)
         with self._lock:
             self.lent += size
         array = block[:nbytes]

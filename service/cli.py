@@ -12,7 +12,7 @@ import click
 from pydantic import ValidationError
 
 import service
-from service.backends import kernel
+from service.backends import backend, kernel
 from service.catalogue import framework as names_of
 from service.catalogue import model_schemes
 from service.catalogue import schemes as catalogue
@@ -78,7 +78,7 @@ def serve(**flags: str | None) -> None:
     given = {name: value for name, value in flags.items() if value is not None}
     settings = Settings(**given)  # type: ignore[arg-type]
     # A word here if one of these is not as it should be, instead of workers that die.
-    kernel(settings.kernel)
+    backend(settings.backend, settings.kernel)
     settings.known_keys()
     settings.registry().close()
     os.environ.update(settings.environment())  # workers are new processes
@@ -208,6 +208,7 @@ def config(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
+    backend(settings.backend, settings.kernel)
     computes = f"Values are computed by the kernel {kernel(settings.kernel).name}"
     rows = [
         (name, str(getattr(settings, name)), PREFIX + name.upper(), field.description or "")

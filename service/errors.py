@@ -14,6 +14,7 @@
     │   └── LawOverflow         a value of the law does not fit float64 or the dtype
     ├── LayerError          a layer cannot be made in the convention that is asked for
     ├── ModelError          a model's config.json says nothing that can be made
+    ├── BackendUnavailable  GPUs are to compute, and none answers
     ├── KernelUnavailable   the kernel that was asked for is not on this machine
     ├── UnreadableFile      a file that should be safetensors is not
     ├── UnreadableLink      a self-contained URL was cut or changed on its way
@@ -102,6 +103,10 @@ class EmptyTruncation(SchemeError):
 
 class LawOverflow(SchemeError):
     """A value that the law can take is not finite in float64 or in the tensor's dtype."""
+
+
+class BackendUnavailable(TensorseedError):
+    """GPUs were asked for, and CuPy is not installed or finds none."""
 
 
 class KernelUnavailable(TensorseedError):

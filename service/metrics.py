@@ -60,6 +60,9 @@ class Metrics:
         )
         for reason in ("client", "stall", "deadline", "shutdown", "error"):
             self.aborted.labels(reason)  # a rate sees the first one only if there was a zero
+        self.fallbacks = self._counter(
+            "gpu_fallbacks", "Chunks that a GPU could not make, and the processor did."
+        )
         self.registry_errors = self._counter(
             "registry_errors", "Requests that the registry's database did not answer."
         )

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import turned
-from service.backends import Backend, kernel
+from service.backends import Backend
+from service.backends import backend as chosen
 from service.buffers import SMALLEST, Buffers
 from service.plan import Plan
 from service.stream import fill, reach
@@ -33,15 +34,15 @@ class Pipeline:
     Args:
         threads: How many compute at once; the cores if left out.
         budget: Bytes of chunks that all streams together may hold.
-        backend: Where to compute; this machine's fastest kernel if left out.
+        backend: Where to compute; `backends.backend` chooses if left out.
     """
 
     def __init__(
         self, threads: int | None = None, budget: int = 1 << 28, backend: Backend | None = None
     ) -> None:
         self.threads = threads or os.cpu_count() or 1
-        self.backend = backend or kernel()
-        self.buffers = Buffers(budget)
+        self.backend = backend or chosen()
+        self.buffers = Buffers(budget, self.backend.allocate)
         self.active: set[Chunks] = set()
         self._process = os.getpid()
         self._workers = ThreadPoolExecutor(self.threads, thread_name_prefix="tensorseed")

@@ -14,7 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from service.backends import kernel
+from service.backends import backend
 from service.keys import Keys
 from service.limits import Limits
 from service.pipeline import Pipeline
@@ -45,10 +45,16 @@ class Settings(Limits, BaseSettings):
     threads: int = Field(
         os.cpu_count() or 1, ge=1, le=1024, description="threads that generate, in each process"
     )
+    backend: str = Field(
+        "auto",
+        pattern="^(auto|numpy|cupy)$",
+        description="where values are computed: cupy (GPUs), numpy (the processor), or auto",
+    )
     kernel: str = Field(
         "auto",
         pattern="^(auto|numpy|portable|avx2|avx512)$",
-        description="what computes: auto (the fastest here), numpy, portable, avx2 or avx512",
+        description="what computes on the processor: auto (the fastest here), numpy, portable, avx2"
+        " or avx512",
     )
     max_buffered_bytes: int = Field(
         2**28, ge=2**20, description="bytes of chunks over all streams, in each process"
@@ -145,9 +151,11 @@ class Settings(Limits, BaseSettings):
         """Return the pipeline that these settings ask for.
 
         Raises:
+            BackendUnavailable: GPUs are to compute, and there is none.
             KernelUnavailable: The kernel is not to be had on this machine.
         """
-        return Pipeline(self.threads, self.max_buffered_bytes, kernel(self.kernel))
+        chosen = backend(self.backend, self.kernel)
+        return Pipeline(self.threads, self.max_buffered_bytes, chosen)
 
     def known_keys(self) -> Keys:
         """Return the keys that a request needs one of.

@@ -43,6 +43,9 @@ class Watched:
         self.firsts: list[int] = []
         self.threads: set[str] = set()
 
+    def allocate(self, nbytes: int) -> Any:
+        return kernel().allocate(nbytes)
+
     def fill(self, tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
         self.firsts.append(first)
         self.threads.add(threading.current_thread().name)
@@ -193,6 +196,7 @@ def test_many_streams_pass_the_budget() -> None:
 def test_failure_of_a_worker_is_swallowed() -> None:
     class Broken:
         name = "broken"
+        allocate = kernel().allocate
 
         def fill(self, tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
             raise OSError("the device is gone")

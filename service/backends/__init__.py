@@ -1,34 +1,14 @@
 """Backends: where values are computed. All give the same bytes, held to one golden file."""
 
+import importlib.util
 import os
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from service.backends.cupy import CupyBackend
 from service.backends.native import NativeBackend
 from service.backends.numpy import NumpyBackend
-from service.errors import KernelUnavailable
+from service.backends.protocol import Backend
+from service.errors import BackendUnavailable, KernelUnavailable
 from service.native import PATHS
-from service.numerics.memo import Memo
-from service.plan import PlannedTensor
-
-
-class Backend(Protocol):
-    """Fills host memory with a tensor's elements."""
-
-    name: str
-
-    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
-        """Write elements of a tensor's block as the file stores them.
-
-        Args:
-            tensor: What to write.
-            first: Index in the block, row-major, of the first element.
-            out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
-            memo: What chunks of the same file share.
-        """
-
 
 _COMPILED: list[Backend] = [NativeBackend(path) for path in PATHS]
 
@@ -58,4 +38,41 @@ def kernel(name: str | None = None) -> Backend:
     return KERNELS[name]
 
 
-__all__ = ["KERNELS", "Backend", "kernel"]
+def backend(name: str | None = None, of_cpu: str | None = None) -> Backend:
+    """Return what computes on this machine: its GPUs, or its processor.
+
+    Args:
+        name: ``cupy``, ``numpy`` for the processor, or ``auto`` for GPUs where there are any; the
+            variable ``TENSORSEED_BACKEND`` says if left out.
+        of_cpu: Which of `KERNELS`, as for `kernel`.
+
+    Raises:
+        BackendUnavailable: ``cupy`` is asked for, and there is no GPU or no CuPy.
+        KernelUnavailable: The kernel is not to be had on this machine.
+
+    >>> backend("numpy", "numpy").name
+    'numpy'
+    """
+    name = name or os.environ.get("TENSORSEED_BACKEND") or "auto"
+    cpu = kernel(of_cpu)
+    if name == "cupy":
+        return CupyBackend(cpu)
+    if name == "auto" and importlib.util.find_spec("cupy") is not None:
+        try:
+            return CupyBackend(cpu)
+        except BackendUnavailable:
+            return cpu
+    return cpu
+
+
+def cpu_of(backend: Backend) -> Backend:
+    """Return the kernel of this machine's processor that a backend computes with too."""
+    return backend.cpu if isinstance(backend, CupyBackend) else backend
+
+
+def kind_of(backend: Backend) -> str:
+    """Return what `backend` calls it: ``cupy`` or ``numpy``."""
+    return "cupy" if isinstance(backend, CupyBackend) else "numpy"
+
+
+__all__ = ["KERNELS", "Backend", "backend", "cpu_of", "kernel", "kind_of"]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import native
+from service.backends.memory import pages
 from service.backends.numpy import NumpyBackend
 from service.backends.reflections import NativeReflections
 from service.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
@@ -16,9 +17,12 @@ from service.plan import PlannedTensor
 # As service/native/kernel.h has them: ts_tensor, ts_axis, ts_region.
 _DTYPES = {"F64": 0, "F32": 1, "F16": 2, "BF16": 3, "F8_E4M3": 4, "F8_E5M2": 5, "I64": 6}
 _TENSOR, _AXIS, _REGION = Struct("=9Q"), Struct("=3Q"), Struct("=4Q4d")
-_CONSTANT, _UNIFORM, _NORMAL, _TRUNCATED_NORMAL = range(4)
+_UNIFORM, _NORMAL, _TRUNCATED_NORMAL = 1, 2, 3
 
-_Law = tuple[int, int, int, float, float, float, float]
+CONSTANT = 0
+
+Numbers = tuple[int, int, int, float, float, float, float]
+"""A law as kernels have it: which, a truncated one's words, and four numbers."""
 
 
 class NativeBackend:
@@ -49,6 +53,10 @@ class NativeBackend:
         else:
             native.fill(self._path, self._table, made, first, out.data)
 
+    def allocate(self, nbytes: int) -> NDArray[np.uint8]:
+        """Return memory of this process: uint8, shape (nbytes,), at least one."""
+        return pages(nbytes)
+
 
 def program(tensor: PlannedTensor) -> bytes | None:
     """Return a tensor as the kernel reads it; None where it has no such law."""
@@ -61,21 +69,22 @@ def program(tensor: PlannedTensor) -> bytes | None:
     for size, (start, stop) in zip(full, tensor.block, strict=True):
         parts.append(_AXIS.pack(size, start, stop))
     for region in regions:
-        law = _law(region.law)
+        law = numbers_of(region.law)
         if law is None:
             return None
         parts.append(_REGION.pack(1 if single else region.stop, *law))
     return b"".join(parts)
 
 
-def _law(law: Distribution) -> _Law | None:
+def numbers_of(law: Distribution) -> Numbers | None:
+    """Return a law as kernels have it; None where they have no such law."""
     match law:
         case Normal():
             return _NORMAL, 0, 0, law.mean, law.std * UNIT, 0.0, 0.0
         case Uniform():
             return _UNIFORM, 0, 0, law.centre, law.step, law.low, law.high
         case Constant():
-            return _CONSTANT, 0, 0, law.value, 0.0, 0.0, 0.0
+            return CONSTANT, 0, 0, law.value, 0.0, 0.0, 0.0
         case TruncatedNormal():
             words = law.last - law.first + 1
             if words == 2**32:  # cut nowhere

@@ -1,9 +1,13 @@
-"""The backend that needs nothing but NumPy, and the reference for every other."""
+"""The backend that needs nothing but NumPy, and the reference for every other.
+
+It computes with any array namespace; on a GPU, with CuPy's.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.numerics.array import Array
+from service.backends.memory import pages
+from service.numerics.array import Array, Namespace
 from service.numerics.draws import Draws, Selection
 from service.numerics.memo import Memo
 from service.numerics.positions import Block
@@ -20,12 +24,18 @@ class NumpyBackend:
 
     Args:
         reflections: How orthonormal matrices are made; in NumPy too if left out.
+        xp: Array namespace; NumPy if left out.
+        block: Elements drawn at once.
     """
 
     name = "numpy"
 
-    def __init__(self, reflections: Reflections | None = None) -> None:
+    def __init__(
+        self, reflections: Reflections | None = None, xp: Namespace = np, block: int = _BLOCK
+    ) -> None:
         self._reflections = reflections or PlainReflections()
+        self._xp = xp
+        self._block = block
 
     def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
         """Write elements of a tensor's block as the file stores them.
@@ -41,10 +51,15 @@ class NumpyBackend:
         block = Block(tensor.full_shape, tensor.block)
         done = 0
         while done < len(typed):
-            count = block.step(first + done, min(_BLOCK, len(typed) - done))
-            draws = block.draws(np, tensor.stream, first + done, count, workspace)
-            typed[done : done + count] = tensor.dtype.cast(np, _values(tensor, draws))
+            count = block.step(first + done, min(self._block, len(typed) - done))
+            draws = block.draws(self._xp, tensor.stream, first + done, count, workspace)
+            cast = tensor.dtype.cast(self._xp, _values(tensor, draws))
+            typed[done : done + count] = cast if self._xp is np else self._xp.asnumpy(cast)
             done += count
+
+    def allocate(self, nbytes: int) -> NDArray[np.uint8]:
+        """Return memory of this process: uint8, shape (nbytes,), at least one."""
+        return pages(nbytes)
 
 
 def _values(tensor: PlannedTensor, draws: Draws) -> Array:

@@ -8,6 +8,8 @@
 #define TENSORSEED_GENERATOR_H
 
 #ifdef __CUDACC_RTC__ /* NVRTC has no headers */
+typedef unsigned char uint8_t;
+typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef int int32_t;
 typedef unsigned long long uint64_t;
@@ -23,6 +25,8 @@ typedef unsigned long long uint64_t;
 #define TS_FLOAT_OF(x) __uint_as_float(x)
 #define TS_PRODUCT(a, b) __dmul_rn(a, b)
 #define TS_SUM(a, b) __dadd_rn(a, b)
+#define TS_QUOTIENT(a, b) __ddiv_rn(a, b)
+#define TS_ROOT(a) __dsqrt_rn(a)
 #else
 #define TS_FUNCTION static inline __attribute__((always_inline))
 #define TS_LEADING_ZEROS(x) ((uint32_t)__builtin_clz(x))

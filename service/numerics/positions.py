@@ -1,7 +1,7 @@
 """Positions: from a block's elements, counted as the file has them, to the full tensor's draws."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from service.numerics.array import Array, Namespace
 from service.numerics.draws import Draws, Run, Scatter
@@ -35,6 +35,18 @@ class Block:
         if self._run < _SHORTEST_RUN:
             return most
         return min(most, self._run - first % self._run)
+
+    def runs(self, first: int, count: int) -> Iterator[tuple[int, int, int]]:
+        """Cut ``count`` elements from ``first`` on where the tensor has others in between.
+
+        Yields:
+            (at, index, length): elements from ``first``, index in the full tensor, how many.
+        """
+        at = 0
+        while at < count:
+            length = min(count - at, self._run - (first + at) % self._run)
+            yield at, self._index(first + at), length
+            at += length
 
     def draws(
         self, xp: Namespace, stream: Stream, first: int, count: int, workspace: Workspace

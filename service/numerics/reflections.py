@@ -66,8 +66,7 @@ def orthonormal(matrix: Array, columns: int, steps: Reflections) -> None:
     for index, first, width, t, _ in reversed(blocks):
         v = matrix[index, first:].copy()
         matrix[index] = 0.0
-        diagonal = range(width)
-        matrix[index, [first + k for k in diagonal], diagonal] = 1.0
+        matrix[index, first : first + width].reshape(-1)[: width * STRIP : STRIP + 1] = 1.0
         steps.reflect(v, t, width, matrix[index:, first:], transposed=False)
     for index, _, _, _, signs in blocks:
         matrix[index] *= signs

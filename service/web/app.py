@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 import service
+from service.backends import cpu_of, kind_of
 from service.metrics import Metrics
 from service.pipeline import Pipeline
 from service.settings import Settings
@@ -51,6 +52,7 @@ _EXPOSED = [
     "X-Linked-Size",
     "X-Repo-Commit",
     "X-Request-Id",
+    "X-Tensorseed-Backend",
     "X-Tensorseed-Generator",
 ]
 """What a page in a browser may read of an answer."""
@@ -127,5 +129,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _metrics(pipeline: Pipeline) -> Metrics:
-    backend = pipeline.backend
-    return Metrics({"version": service.__version__, "generator": "v1", "kernel": backend.name})
+    about = {"backend": kind_of(pipeline.backend), "kernel": cpu_of(pipeline.backend).name}
+    return Metrics({"version": service.__version__, "generator": "v1", **about})

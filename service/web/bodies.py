@@ -8,6 +8,8 @@ import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from service.backends import kind_of
+from service.backends.cupy import CupyBackend
 from service.metrics import Metrics
 from service.pipeline import Pipeline
 from service.plan import Plan
@@ -36,6 +38,7 @@ class Bodies:
 
     def __init__(self, pipeline: Pipeline, settings: Settings, metrics: Metrics) -> None:
         self.pipeline = pipeline
+        self.kind = kind_of(pipeline.backend)
         self.metrics = metrics
         self.settings = settings
         self.slots = Quota(settings.max_bodies, "bodies", "max_bodies")
@@ -81,6 +84,9 @@ class Bodies:
         self.metrics.waiting.set(self.slots.waiting)
         self.metrics.tensors.set(self.tensors.held)
         self.metrics.buffered.set(self.pipeline.buffers.lent)
+        backend = self.pipeline.backend
+        if isinstance(backend, CupyBackend):
+            self.metrics.fallbacks.inc(backend.take_fallbacks())
 
 
 class PlanResponse(Response):

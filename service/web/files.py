@@ -23,7 +23,8 @@ REVALIDATED = "no-cache"
 
 def whole(plan: Plan, bodies: Bodies) -> PlanResponse:
     """Return the answer to a recipe: all of its file, the first bytes computed by this thread."""
-    headers = {"Content-Length": str(plan.nbytes)} | _described(WeightFile(WEIGHTS, plan))
+    headers = {"Content-Length": str(plan.nbytes), "X-Tensorseed-Backend": bodies.kind}
+    headers |= _described(WeightFile(WEIGHTS, plan))
     head = bodies.pipeline.head(plan)
     return PlanResponse(plan, bodies, (0, plan.nbytes), headers, head)
 
@@ -65,6 +66,7 @@ def answer(
         known["Content-Range"] = f"bytes {start}-{stop - 1}/{file.nbytes}"
     if isinstance(file, TextFile):
         return Response(file.text[start:stop], status, known)
+    known["X-Tensorseed-Backend"] = request.app.state.bodies.kind
     if request.method == "HEAD":
         return Response(status_code=status, headers=known)
     body = PlanResponse(file.plan, request.app.state.bodies, (start, stop), known)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 import service
+from service.backends import cpu_of, kind_of
 from service.metrics import CONTENT_TYPE, Metrics
 from service.numerics.cast import DTYPES
 from service.schemes import SCHEMES
@@ -71,7 +72,8 @@ async def info(request: Request) -> dict[str, Any]:
         "generators": ["v1"],
         "dtypes": list(DTYPES),
         "schemes": list(SCHEMES),
-        "kernel": request.app.state.pipeline.backend.name,
+        "backend": kind_of(request.app.state.pipeline.backend),
+        "kernel": cpu_of(request.app.state.pipeline.backend).name,
         "limits": {
             name: getattr(settings, name)
             for name in Settings.model_fields

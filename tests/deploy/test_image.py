@@ -48,8 +48,13 @@ def stages() -> list[list[Instruction]]:
     return made
 
 
-def every(word: str) -> list[Instruction]:
-    return [each for each in stages()[-1] if each.word == word]
+def stage(name: str) -> list[Instruction]:
+    (found,) = (each for each in stages() if each[0].rest.endswith(f" AS {name}"))
+    return found
+
+
+def every(word: str, name: str = "cpu") -> list[Instruction]:
+    return [each for each in stage(name) if each.word == word]
 
 
 def only(word: str) -> Instruction:
@@ -62,13 +67,29 @@ def variables() -> dict[str, str]:
 
 
 def test_final_stage_builds_on_the_first() -> None:
-    build, final = stages()
-    assert build[0].rest == "${BASE} AS build"
-    assert final[0].rest == "${BASE}"
+    assert [each[0].rest for each in stages()] == [
+        "${BASE} AS build",
+        "${BASE} AS cpu",
+        "build AS build-cuda",
+        "cpu AS cuda",
+        "cpu",  # is what is built where no target is named
+    ]
+    assert len(stages()[-1]) == 1
     assert [each.rest.split()[0] for each in every("COPY")] == ["--from=build"]
     assert not every("ADD")
     # Nothing is installed in it, so no package lists can stay.
     assert not [run for run in every("RUN") if re.search(r"\b(apt|apt-get|pip|gcc)\b", run.rest)]
+
+
+def test_image_for_gpus_is_another() -> None:
+    """It differs from the other one by what is installed, and by what the driver looks for."""
+    assert {each.word for each in stage("cuda")} == {"FROM", "COPY", "ENV"}
+    assert [each.rest.split()[0] for each in every("COPY", "cuda")] == ["--from=build-cuda"]
+    (installing,) = (each.rest for each in every("RUN", "build-cuda") if " install " in each.rest)
+    (default,) = (each.rest for each in every("ARG", "build-cuda"))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert default.replace("CUDA=", "cuda") in extras["optional-dependencies"]
+    assert "cuda${CUDA}" in installing
 
 
 def test_base_is_whatever_is_the_latest() -> None:
@@ -87,14 +108,14 @@ def test_packages_come_from_an_old_list_or_bring_others() -> None:
 
 def test_user_is_root_or_has_only_a_name() -> None:
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", only("USER").rest)
-    words = [each.word for each in stages()[-1]]
+    words = [each.word for each in stage("cpu")]
     assert "RUN" not in words[words.index("USER") :]
 
 
 def test_volume_is_not_the_users_before_it_is_one() -> None:
     volume, user = only("VOLUME").rest, only("USER").rest
     made = next(each for each in every("RUN") if f"chown {user} {volume}" in each.rest)
-    order = stages()[-1]
+    order = stage("cpu")
     assert order.index(made) < order.index(only("VOLUME")) < order.index(only("USER"))
     assert variables()["TENSORSEED_DATA_DIR"] == volume
 
@@ -114,8 +135,7 @@ def test_environment_sets_what_is_no_setting() -> None:
 
 
 def test_ignored_file_is_copied() -> None:
-    build, _ = stages()
-    copied = {source for each in build if each.word == "COPY" for source in each.rest.split()[:-1]}
+    copied = {source for each in every("COPY", "build") for source in each.rest.split()[:-1]}
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert ignored[0] == "*"
     assert {line[1:] for line in ignored if line.startswith("!")} == copied

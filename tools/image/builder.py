@@ -105,5 +105,5 @@ class Builder:
         if Path(CERTIFICATES).exists():  # mounted, so they are this machine's of today
             options.append(f"--volume={CERTIFICATES}:{CERTIFICATES}:ro")
         self("build", *options, "--target=build", f"--tag={self.BUILD}", ".")
-        self("build", *options, f"--tag={self.IMAGE}", ".")
+        self("build", *options, "--target=cpu", f"--tag={self.IMAGE}", ".")
         self("rmi", "--prune")  # layers of older builds
