@@ -8,6 +8,7 @@ because its memory is full or it is gone: nobody can tell, but for the count of 
 import importlib
 import logging
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -48,6 +49,9 @@ _ALIGNED = 64
 
 _MATRIX = 256
 """Rows or columns below which an orthonormal matrix is sooner made by the CPU."""
+
+_REST = 10.0
+"""Seconds that a GPU is left alone after it failed: its memory may be another's for a while."""
 
 _THREADS = 256
 _LAWS = {1: "uniform", 2: "normal", 3: "truncated_normal"}
@@ -111,6 +115,7 @@ class CupyBackend:
         self.fallbacks = 0
         """Chunks that a GPU could not make."""
         self._told = 0
+        self._rests = 0.0
         self._cupy = cupy or _imported()
         self.kernels = [_kernels(self._cupy, each) for each in range(_devices(self._cupy))]
         self._slots: SimpleQueue[tuple[int, _Slot | None]] = SimpleQueue()
@@ -135,16 +140,21 @@ class CupyBackend:
             out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
             memo: What chunks of the same file share.
         """
+        if time.monotonic() < self._rests or not self._try(tensor, first, out, memo):
+            self.cpu.fill(tensor, first, out, memo)
+
+    def _try(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> bool:
+        """Write elements by a GPU where that is worth it; return whether they are written."""
         try:
             if _is_matrix(tensor):
                 self._fill_from_matrix(tensor, first, out, memo)
-                return
-            if len(out) >= _SMALL and self._fill_from_runs(tensor, first, out):
-                return
+                return True
+            return len(out) >= _SMALL and self._fill_from_runs(tensor, first, out)
         except self._errors as error:
             self.fallbacks += 1
-            _log.warning("the CPU makes a chunk that a GPU cannot: %s", str(error)[:200])
-        self.cpu.fill(tensor, first, out, memo)
+            self._rests = time.monotonic() + _REST
+            _log.warning("for %g s the CPU does what a GPU cannot: %s", _REST, str(error)[:200])
+            return False
 
     def take_fallbacks(self) -> int:
         """Return how many chunks a GPU could not make since the last call."""
@@ -314,19 +324,21 @@ def _launch(
 ) -> None:
     """Have runs made and copied to the host, and wait for them; others compute meanwhile."""
     size, used = tensor.dtype.size, 0
-    for run in runs:
-        to = piece[run.at * size : (run.at + run.elements) * size]
-        if run.numbers[0] == CONSTANT:
-            to.view(tensor.dtype.storage)[:] = tensor.dtype.cast(np, np.array([run.numbers[3]]))
-            continue
-        begin, skip = slot.buffer.data.ptr + used, run.start % 4 * size
-        with slot.stream:
-            _make(slot, tensor, run, begin)
-        runtime.memcpyAsync(
-            to.ctypes.data, begin + skip, len(to), runtime.memcpyDeviceToHost, slot.stream.ptr
-        )
-        used += math.ceil((skip + len(to) + 4 * size) / _ALIGNED) * _ALIGNED
-    slot.stream.synchronize()
+    try:
+        for run in runs:
+            to = piece[run.at * size : (run.at + run.elements) * size]
+            if run.numbers[0] == CONSTANT:
+                value = tensor.dtype.cast(np, np.array([run.numbers[3]]))
+                to.view(tensor.dtype.storage)[:] = value
+                continue
+            begin, skip = slot.buffer.data.ptr + used, run.start % 4 * size
+            with slot.stream:
+                _make(slot, tensor, run, begin)
+            kind = runtime.memcpyDeviceToHost
+            runtime.memcpyAsync(to.ctypes.data, begin + skip, len(to), kind, slot.stream.ptr)
+            used += math.ceil((skip + len(to) + 4 * size) / _ALIGNED) * _ALIGNED
+    finally:
+        slot.stream.synchronize()  # also if one failed: nothing may arrive once others write
 
 
 def _make(slot: _Slot, tensor: PlannedTensor, run: _Run, begin: int) -> None:

@@ -165,8 +165,10 @@ class PlanResponse(Response):
 
             async def pass_on(chunk: memoryview, *, more: bool = True) -> None:
                 stall = later(settings.stall_timeout, cut, "stall")
-                await send({"type": "http.response.body", "body": chunk, "more_body": more})
-                stall.cancel()
+                try:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": more})
+                finally:
+                    stall.cancel()
 
             tasks.start_soon(watch)
             deadline = later(settings.stream_timeout, cut, "deadline")
@@ -187,6 +189,8 @@ class PlanResponse(Response):
             while future := chunks.take():
                 chunk = await asyncio.wrap_future(future)
                 patience = later(_PATIENCE, chunks.stall)
-                await pass_on(chunk)
-                patience.cancel()
+                try:
+                    await pass_on(chunk)
+                finally:
+                    patience.cancel()
                 del chunk  # so that nothing but the transport keeps its buffer
