@@ -11,13 +11,13 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.backends.cuda import CupyReflections, compiled
 from service.backends.native import CONSTANT, Numbers, numbers_of
 from service.backends.numpy import NumpyBackend
 from service.backends.protocol import Backend
@@ -27,7 +27,6 @@ from service.numerics.array import Array
 from service.numerics.memo import Memo
 from service.numerics.positions import Block
 from service.numerics.quantile import table_bytes
-from service.numerics.reflections import STRIP
 from service.plan import PlannedTensor, Region
 
 _log = logging.getLogger("tensorseed")
@@ -55,12 +54,6 @@ _REST = 10.0
 
 _THREADS = 256
 _LAWS = {1: "uniform", 2: "normal", 3: "truncated_normal"}
-
-
-def source() -> str:
-    """Return the kernels as NVRTC takes them, which has no headers."""
-    files = resources.files("service.native")
-    return "".join(files.joinpath(name).read_text() for name in ("generator.h", "kernel.cu"))
 
 
 class _Run(NamedTuple):
@@ -117,7 +110,7 @@ class CupyBackend:
         self._told = 0
         self._rests = 0.0
         self._cupy = cupy or _imported()
-        self.kernels = [_kernels(self._cupy, each) for each in range(_devices(self._cupy))]
+        self.kernels = [compiled(self._cupy, each) for each in range(_devices(self._cupy))]
         self._slots: SimpleQueue[tuple[int, _Slot | None]] = SimpleQueue()
         for _ in range(_SLOTS):  # device by device in turn, so that streams share them
             for device in range(len(self.kernels)):
@@ -212,34 +205,6 @@ class CupyBackend:
         return _Slot(device, stream, buffer, self.kernels[device], table)
 
 
-class CupyReflections:
-    """Householder reflections on a GPU.
-
-    Args:
-        cupy: The module.
-        kernels: By name.
-    """
-
-    def __init__(self, cupy: Any, kernels: Any) -> None:
-        self._cupy = cupy
-        self._kernels = kernels
-
-    def reflectors(self, strip: Array, width: int) -> tuple[Array, Array]:
-        """Turn the first ``width`` columns of a strip into reflectors, in place."""
-        t, signs = self._cupy.zeros((STRIP, STRIP)), self._cupy.ones(STRIP)
-        arguments = (strip, np.uint64(len(strip)), np.uint32(width), t, signs)
-        self._kernels("reflectors")((1,), (1024,), arguments)
-        return t, signs
-
-    def reflect(self, v: Array, t: Array, width: int, strips: Array, *, transposed: bool) -> None:
-        """Multiply strips by a block reflector, or by its transpose, in place."""
-        if not len(strips):
-            return
-        rows, apart = np.uint64(len(v)), np.uint64(strips.strides[0] // 8)
-        arguments = (v, t, np.uint32(width), np.uint32(transposed), rows, apart, strips)
-        self._kernels("reflect")((len(strips),), (1024,), arguments)
-
-
 class _Apart:
     """A memo's results on a GPU, apart from those on the host."""
 
@@ -270,17 +235,6 @@ def _devices(cupy: Any) -> int:
     if not count:
         raise BackendUnavailable("CuPy finds no GPU")
     return count
-
-
-def _kernels(cupy: Any, device: int) -> Any:
-    """Return what finds a kernel by name; CuPy compiles them now, and keeps them in its cache."""
-    try:
-        with cupy.cuda.Device(device):
-            module = cupy.RawModule(code=source(), options=("--fmad=false", "--std=c++17"))
-            module.get_function("reflect")
-    except (cupy.cuda.compiler.CompileException, RuntimeError, OSError, ImportError) as error:
-        raise BackendUnavailable(f"CuPy cannot compile for GPU {device}: {error}"[:500]) from None
-    return module.get_function
 
 
 def _is_matrix(tensor: PlannedTensor) -> bool:

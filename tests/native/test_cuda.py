@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.backends.cupy import source
+from service.backends.cuda import source
 from tests.native.nvrtc import compiled
 
 KERNELS = [
