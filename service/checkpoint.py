@@ -144,11 +144,6 @@ class Checkpoint:
         return self.whole if name == WEIGHTS else self.files.get(name)
 
     @property
-    def size(self) -> int:
-        """Bytes of its recipe's text."""
-        return next(file.nbytes for file in self.beside if file.name == RECIPE)
-
-    @property
     def tensors(self) -> int:
         """How many tensors it holds."""
         return len(self.whole.plan.tensors)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -82,7 +83,8 @@ class Metrics:
             return generate_latest(self._registry)
         for pid in {path.stem.rpartition("_")[2] for path in Path(self._folder).glob("gauge*.db")}:
             if not _is_alive(int(pid)):
-                multiprocess.mark_process_dead(int(pid), self._folder)  # type: ignore[no-untyped-call]
+                with suppress(FileNotFoundError):  # another worker is about it too
+                    multiprocess.mark_process_dead(int(pid), self._folder)  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
         return generate_latest(registry)

@@ -1,30 +1,56 @@
 """The server: uvicorn, with connections that can be ended though their reader takes nothing."""
 
 import os
+from collections.abc import MutableMapping
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service import logs
 from service.metrics import FOLDER
 from service.settings import Settings
 
-EXTENSION = "tensorseed.connection"
-"""Name in an ASGI scope's extensions of what a `Connection` can do."""
+EXTENSION = "tensorseed"
+"""Name in an ASGI scope's extensions under which its `Connection` is."""
 
 _HEALTHY = 60
 """Seconds in which a worker process answers its parent, be it as busy as it may."""
 
 
 class Connection(HttpToolsProtocol):
-    """A connection whose answers can wait for its reader, and be cut off."""
+    """A connection whose answers can wait for its reader, be cut off, and know when it is lost."""
+
+    is_lost = False
+    _running: RequestResponseCycle | None = None
 
     def on_message_begin(self) -> None:
-        """Offer that to the application: ``abort`` and ``flush``."""
+        """Offer itself to the application."""
         super().on_message_begin()
         self._hold_back(None)  # as usual, whatever the answer before it needed
-        self.scope["extensions"] = {EXTENSION: {"abort": self.transport.abort, "flush": self.flush}}
+        self.scope["extensions"] = {EXTENSION: {"connection": self}}
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever answers, though another request has come behind the one that is answered."""
+        self.is_lost = True
+        super().connection_lost(exc)
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+    def abort(self) -> None:
+        """End it now: what is buffered would wait for its reader for ever."""
+        self.transport.abort()
+
+    @property
+    def pending(self) -> int:
+        """Bytes that the system has not taken yet."""
+        return 0 if self.transport.is_closing() else self.transport.get_write_buffer_size()
 
     def flush(self) -> None:
         """Let the next message wait until the system has taken all before it."""
@@ -33,6 +59,12 @@ class Connection(HttpToolsProtocol):
     def _hold_back(self, high: int | None) -> None:
         if not self.transport.is_closing():
             self.transport.set_write_buffer_limits(high)
+
+
+def connection_of(scope: MutableMapping[str, Any]) -> Connection | None:
+    """Return the connection of a request; None where another server has it."""
+    found: Connection | None = scope.get("extensions", {}).get(EXTENSION, {}).get("connection")
+    return found
 
 
 def serve(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from service.errors import Busy
@@ -31,9 +32,13 @@ class Quota:
         limit: How much of it there is.
         what: It is, in the plural, for the message.
         setting: What the limit is called.
+        tell: Called whenever more or less is held, or waited for.
     """
 
-    def __init__(self, limit: int, what: str, setting: str) -> None:
+    def __init__(
+        self, limit: int, what: str, setting: str, tell: Callable[[], object] = lambda: None
+    ) -> None:
+        self._tell = tell
         self.limit = limit
         self.held = 0
         self._what = what
@@ -46,17 +51,18 @@ class Quota:
         """How many wait."""
         return len(self._queue)
 
-    def take(self, client: str, amount: int = 1) -> None:
-        """Take some, to be given back.
+    def take(self, client: str, amount: int = 1, own: int = 0) -> None:
+        """Take some, to be given back. Who is alone may take any amount.
 
         Args:
             client: Whose share it counts for.
-            amount: How much; more than there is counts as all of it.
+            amount: How much.
+            own: What the same taker has taken already.
 
         Raises:
             Busy: There is not enough left for this client.
         """
-        if not self._fits(client, amount):
+        if self.held > own and not self._fits(client, amount):
             raise self._busy(amount)
         self._take(client, amount)
 
@@ -68,15 +74,17 @@ class Quota:
             patience: Seconds to wait for it.
 
         Raises:
-            Busy: There was none in that time, or as many wait already as may hold some.
+            Busy: There was none in that time, or too many wait already, of this client's or of all.
         """
         if self._fits(client, 1):
             self._take(client, 1)
             return
-        if patience <= 0 or len(self._queue) >= self.limit:
+        others = sum(each.client == client for each in self._queue)
+        if patience <= 0 or others > self.limit // 2 or len(self._queue) >= self.limit:
             raise self._busy(1)
         mine = _Waiting(client, asyncio.get_running_loop().create_future())
         self._queue.append(mine)
+        self._tell()
         try:
             async with asyncio.timeout(patience):
                 await mine.admitted
@@ -89,10 +97,10 @@ class Quota:
         finally:
             if mine in self._queue:
                 self._queue.remove(mine)
+            self._tell()
 
     def give(self, client: str, amount: int = 1) -> None:
         """Give back what was taken."""
-        amount = min(amount, self.limit)
         self.held -= amount
         self._clients[client] -= amount
         if not self._clients[client]:
@@ -102,15 +110,15 @@ class Quota:
                 self._queue.remove(waiting)
                 self._take(waiting.client, 1)
                 waiting.admitted.set_result(None)
+        self._tell()
 
     def _take(self, client: str, amount: int) -> None:
-        amount = min(amount, self.limit)
         self.held += amount
         self._clients[client] += amount
+        self._tell()
 
     def _fits(self, client: str, amount: int) -> bool:
         free = self.limit - self.held
-        amount = min(amount, self.limit)
         most = min(free, _SHARE * free - self._clients[client])
         return not self.held or amount <= most
 

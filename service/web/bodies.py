@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import anyio
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from service.backends import kind_of
 from service.backends.cupy import CupyBackend
+from service.errors import Busy
 from service.metrics import Metrics
 from service.pipeline import Pipeline
 from service.plan import Plan
-from service.server import EXTENSION
+from service.server import connection_of
 from service.settings import Settings
 from service.web.admission import Quota
 from service.web.visits import Visit, visit_of
@@ -41,8 +44,10 @@ class Bodies:
         self.kind = kind_of(pipeline.backend)
         self.metrics = metrics
         self.settings = settings
-        self.slots = Quota(settings.max_bodies, "bodies", "max_bodies")
-        self.tensors = Quota(settings.max_held_tensors, "tensors", "max_held_tensors")
+        self.slots = Quota(settings.max_bodies, "bodies", "max_bodies", self.tell)
+        most = settings.max_held_tensors
+        self.tensors = Quota(most, "tensors", "max_held_tensors", self.tell)
+        self._sharing: Counter[str] = Counter()
         metrics.limit.set(settings.max_bodies)
         metrics.tensors_limit.set(settings.max_held_tensors)
         metrics.buffered_limit.set(settings.max_buffered_bytes)
@@ -57,7 +62,7 @@ class Bodies:
         if count < _FEW or more <= 0:
             return
         payer = visit.payer
-        self.tensors.take(payer, more)
+        self.tensors.take(payer, more, own=visit.tensors)
         if not visit.tensors:
             visit.finally_(lambda: self.tensors.give(payer, visit.tensors))
         visit.tensors = count
@@ -68,15 +73,18 @@ class Bodies:
         Raises:
             Busy: None has ended in the time that a request may wait.
         """
-        self.hold_tensors(visit, len(plan.tensors))
+        if not self._sharing[plan.etag]:  # parts of one file at once hold its plan once
+            self.hold_tensors(visit, len(plan.tensors))
         payer = visit.payer
-        try:
-            await self.slots.wait(payer, self.settings.queue_timeout)
-        finally:
-            self.tell()
-        visit.finally_(self.tell)
-        visit.finally_(lambda: self.slots.give(payer))
-        self.tell()
+        await self.slots.wait(payer, self.settings.queue_timeout)
+        self._sharing[plan.etag] += 1
+        visit.finally_(lambda: self._leave(payer, plan.etag))
+
+    def _leave(self, payer: str, etag: str) -> None:
+        self._sharing[etag] -= 1
+        if not self._sharing[etag]:
+            del self._sharing[etag]
+        self.slots.give(payer)
 
     def tell(self) -> None:
         """Tell the metrics how much is under way."""
@@ -125,72 +133,129 @@ class PlanResponse(Response):
             Busy: It may not begin; nothing was sent.
         """
         visit, start = visit_of(scope), self._start + len(self._head)
+        begin = {
+            "type": "http.response.start",
+            "status": self.status_code,
+            "headers": self.raw_headers,
+        }
         more = start < self._stop
-        if more:
-            await self._bodies.admit(visit, self._plan)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
-        head, self._head = self._head, memoryview(b"")  # which a long body need not keep
-        if head or not more:
-            await send({"type": "http.response.body", "body": head, "more_body": more})
-        del head
-        if more:
-            await self._stream(start, scope, receive, send)
+        first: list[Message] = [begin, _body(self._head, more=more)]
+        self._head = memoryview(b"")  # which a long body need not keep
+        try:
+            if more:
+                await self._stream(start, first, scope, receive, send)
+            else:
+                for message in first:
+                    await send(message)
+        finally:
+            self._count(visit)
+
+    def _count(self, visit: Visit) -> None:
         ended = self._stop if visit.is_complete else self._start + visit.sent
         self._bodies.metrics.values.inc(self._plan.values(self._start, ended))
 
-    async def _stream(self, start: int, scope: Scope, receive: Receive, send: Send) -> None:
-        settings, visit = self._bodies.settings, visit_of(scope)
-        connection = scope.get("extensions", {}).get(EXTENSION, {})
-        later = asyncio.get_running_loop().call_later
-        async with anyio.create_task_group() as tasks:
-
-            def cut(reason: str) -> None:
-                visit.ended = reason
-                _log.warning("cut off after %d bytes: %s", visit.sent, reason)
-                if abort := connection.get("abort"):  # what is buffered would wait for ever
-                    abort()
-                tasks.cancel_scope.cancel()
-
-            async def watch() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                visit.ended = visit.ended or "client"
-                tasks.cancel_scope.cancel()
-
-            async def pass_on(chunk: memoryview, *, more: bool = True) -> None:
-                stall = later(settings.stall_timeout, cut, "stall")
-                try:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": more})
-                finally:
-                    stall.cancel()
-
-            tasks.start_soon(watch)
-            deadline = later(settings.stream_timeout, cut, "deadline")
-            try:
-                await self._send_from(start, pass_on)
-                if flush := connection.get("flush"):  # the slot is held until all has been taken
-                    flush()
-                await pass_on(memoryview(b""), more=False)
-            finally:
-                deadline.cancel()
-            tasks.cancel_scope.cancel()
-
-    async def _send_from(
-        self, start: int, pass_on: Callable[[memoryview], Awaitable[None]]
+    async def _stream(
+        self, start: int, first: list[Message], scope: Scope, receive: Receive, send: Send
     ) -> None:
+        visit, refused = visit_of(scope), list[Busy]()
+        async with anyio.create_task_group() as tasks:
+            delivery = _Delivery(self._bodies.settings, scope, send, tasks.cancel_scope)
+            tasks.start_soon(delivery.watch, receive)
+            try:
+                await self._bodies.admit(visit, self._plan)
+            except Busy as busy:
+                refused.append(busy)  # to be raised as itself, not in a group
+            else:
+                with delivery.until_deadline():
+                    while first:
+                        await delivery.pass_on(first.pop(0))
+                    await self._send_from(start, delivery.pass_on)
+                    await delivery.finish()
+            tasks.cancel_scope.cancel()
+        if refused:
+            raise refused[0]
+
+    async def _send_from(self, start: int, pass_on: Callable[[Message], Awaitable[None]]) -> None:
         later = asyncio.get_running_loop().call_later
         with self._bodies.pipeline.chunks(self._plan, (start, self._stop)) as chunks:
             while future := chunks.take():
                 chunk = await asyncio.wrap_future(future)
                 patience = later(_PATIENCE, chunks.stall)
                 try:
-                    await pass_on(chunk)
+                    await pass_on(_body(chunk))
                 finally:
                     patience.cancel()
                 del chunk  # so that nothing but the transport keeps its buffer
+
+
+class _Delivery:
+    """A body on its way to a reader that may stall or leave.
+
+    Args:
+        settings: How long it may.
+        scope: The request's.
+        send: To the transport.
+        work: What ends with it.
+    """
+
+    def __init__(
+        self, settings: Settings, scope: Scope, send: Send, work: anyio.CancelScope
+    ) -> None:
+        self._settings = settings
+        self._visit = visit_of(scope)
+        self._connection = connection_of(scope)
+        self._send = send
+        self._work = work
+        self._later = asyncio.get_running_loop().call_later
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def watch(self, receive: Receive) -> None:
+        """End the work when the client goes."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not self._visit.is_complete:
+            self._visit.ended = self._visit.ended or "client"
+        self._work.cancel()
+
+    @contextmanager
+    def until_deadline(self) -> Iterator[None]:
+        """Cut the reader off when the body has taken too long."""
+        deadline = self._later(self._settings.stream_timeout, self._cut, "deadline")
+        try:
+            yield
+        finally:
+            deadline.cancel()
+
+    async def pass_on(self, message: Message) -> None:
+        """Send a message; cut the reader off when it takes nothing for too long."""
+        self._look(None)
+        try:
+            await self._send(message)
+        finally:
+            if self._timer:
+                self._timer.cancel()
+
+    async def finish(self) -> None:
+        """End the body once the system has taken all of it: until then it has its place."""
+        if self._connection:
+            self._connection.flush()
+        await self.pass_on(_body(more=False))
+
+    def _look(self, before: int | None) -> None:
+        """See whether the reader took something since the last look, and look again later."""
+        pending = self._connection.pending if self._connection else 0
+        if before is not None and pending >= before:
+            self._cut("stall")
+        else:
+            self._timer = self._later(self._settings.stall_timeout, self._look, pending)
+
+    def _cut(self, reason: str) -> None:
+        self._visit.ended = reason
+        _log.warning("cut off after %d bytes: %s", self._visit.sent, reason)
+        if self._connection:
+            self._connection.abort()
+        self._work.cancel()
+
+
+def _body(chunk: memoryview = memoryview(b""), *, more: bool = True) -> Message:  # noqa: B008
+    return {"type": "http.response.body", "body": chunk, "more_body": more}

@@ -47,14 +47,18 @@ async def planned(request: Request, make: Callable[[Recipe, Plan], Made]) -> Mad
     settings: Settings = request.app.state.settings
     text = await json_of(request)
 
-    def work() -> Made:
+    def work() -> tuple[Made, int]:
         recipe = parse(text, settings)
-        return make(recipe, compile(recipe, settings))
+        plan = compile(recipe, settings)
+        return make(recipe, plan), len(plan.tensors)
 
     if len(text) <= _TINY and _is_quick(recipe := parse(text, settings)):
         return make(recipe, compile(recipe, settings))
     planning: Planning = request.app.state.planning
-    return await planning.run(len(text), work)
+    made, tensors = await planning.run(text, work)
+    bodies: Bodies = request.app.state.bodies
+    bodies.hold_tensors(visit_of(request.scope), tensors)
+    return made
 
 
 async def json_of(request: Request) -> bytes:

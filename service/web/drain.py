@@ -3,10 +3,12 @@
 import asyncio
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
-from service.metrics import Metrics
+_AT_ONCE = 1.0
+"""Seconds in which a second signal is the first one again: a group's, and then a parent's."""
 
 
 class Drain:
@@ -14,13 +16,16 @@ class Drain:
 
     Args:
         delay: Seconds to go on as before, so that whoever sends requests sees it.
-        metrics: Where that is told.
     """
 
-    def __init__(self, delay: float, metrics: Metrics) -> None:
-        self.has_begun = False
+    def __init__(self, delay: float) -> None:
         self._delay = delay
-        self._metrics = metrics
+        self._began = 0.0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has."""
+        return self._began > 0
 
     def watch(self) -> None:
         """Stand before the server's own handler of SIGTERM, in the thread that runs its loop."""
@@ -29,14 +34,15 @@ class Drain:
         loop, own = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
         def begin(number: int, frame: FrameType | None) -> None:
-            is_second, self.has_begun = self.has_begun, True
-            self._metrics.draining.set(1)
+            # Nothing here may wait for a lock: whoever holds it is what was interrupted.
+            now = time.monotonic()
+            is_first, self._began = not self.has_begun, self._began or now
             if not callable(own):
                 signal.signal(number, own)
                 signal.raise_signal(number)
-            elif is_second or not self._delay:
+            elif not self._delay or now - self._began > _AT_ONCE:
                 own(number, frame)
-            else:
+            elif is_first:
                 loop.call_soon_threadsafe(self._later, loop, own, number)
 
         signal.signal(signal.SIGTERM, begin)

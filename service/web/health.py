@@ -92,4 +92,5 @@ async def metrics(request: Request) -> Response:
     bodies: Bodies = request.app.state.bodies
     bodies.tell()
     counted: Metrics = request.app.state.metrics
+    counted.draining.set(request.app.state.drain.has_begun)
     return Response(counted.text(), media_type=CONTENT_TYPE)

@@ -136,15 +136,15 @@ class Library:
             base = await self.find(address._replace(cut=_ALL), load)
             plan = base.whole.plan
             return await self._planning.run(
-                base.size, lambda: _tagged(checkpoint(base.recipe, plan, cut, settings))
+                base.recipe.canonical, lambda: _tagged(checkpoint(base.recipe, plan, cut, settings))
             )
         if (seed := address.seed) is not None:
             base = await self.find(address._replace(seed=None), load)
             return await self._planning.run(
-                base.size, lambda: planned(base.recipe.under(seed), settings)
+                base.recipe.canonical, lambda: planned(base.recipe.under(seed), settings)
             )
         text = await load()
-        return await self._planning.run(len(text), lambda: planned(parse(text, settings), settings))
+        return await self._planning.run(text, lambda: planned(parse(text, settings), settings))
 
     def _settle(self, address: Address, made: asyncio.Future[Checkpoint]) -> None:
         """Forget what could not be planned, and what was not asked for lately."""

@@ -160,8 +160,11 @@ async def _of_departed(_: Request, __: Exception) -> Response:
 
 
 async def _of_defect(request: Request, error: Exception) -> Response:
-    logging.getLogger("tensorseed").error("defect in %s", request.url.path, exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of the service; it was logged")
+    where = ascii(shown(request.url.path))
+    logging.getLogger("tensorseed").error("defect in %s", where, exc_info=error)
+    headers = {"X-Request-Id": request.scope["tensorseed.visit"].id}
+    detail = "a defect of the service; it was logged"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=headers)
 
 
 def install(app: FastAPI) -> None:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import shown
 from service.logs import ACCESS, REQUEST
 from service.metrics import Metrics
+from service.server import connection_of
 
 _ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _log = logging.getLogger(ACCESS)
@@ -38,12 +39,26 @@ class Visit:
         self.ended = ""
         """Who or what ended the answer early: client, stall, deadline, shutdown or error."""
         self.is_complete = False
+        self._has_body = scope["method"] != "HEAD"
+        self._connection = connection_of(scope)
         self._last: list[Callable[[], object]] = []
 
     @property
     def payer(self) -> str:
         """Whose share of the service it counts for: its key's, or else its address's."""
         return self.key or self.client
+
+    @property
+    def header(self) -> tuple[bytes, bytes]:
+        """Its id, as every answer has it."""
+        return b"x-request-id", self.id.encode()
+
+    def settle(self, message: Message) -> None:
+        """Count a message that the server has taken, as it does for clients that have gone too."""
+        if message["type"] == "http.response.body":
+            self.sent += len(message.get("body", b"")) if self._has_body else 0
+            is_lost = self._connection is not None and self._connection.is_lost
+            self.is_complete = not (message.get("more_body", False) or self.ended or is_lost)
 
     def finally_(self, call: Callable[[], object]) -> None:
         """Have something done when the answer has ended."""
@@ -82,18 +97,15 @@ class Visits:
             return
         visit = scope["tensorseed.visit"] = Visit(scope)
         REQUEST.set(visit.id)
-        name = (b"x-request-id", visit.id.encode())
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
                 visit.status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), name]}
-            elif message["type"] == "http.response.body":
-                if not visit.sent:
-                    self._first(scope, visit)
-                visit.sent += len(message.get("body", b""))
-                visit.is_complete = not message.get("more_body", False)
+                message = {**message, "headers": [*message.get("headers", ()), visit.header]}
+            elif not visit.sent and (message.get("body") or not message.get("more_body")):
+                self._first(scope, visit)
             await send(message)
+            visit.settle(message)
 
         self._under_way.add(visit)
         self._metrics.in_flight.inc()
@@ -129,9 +141,9 @@ class Visits:
 
     def _write(self, scope: Scope, visit: Visit) -> None:
         took = time.perf_counter() - visit.started
-        path = shown(scope["path"]).encode("ascii", "backslashreplace").decode()
+        path, client = printable(scope["path"]), printable(visit.client)
         about: dict[str, Any] = {
-            "client": visit.client,
+            "client": client,
             "method": scope["method"],
             "path": path,
             "route": _route(scope),
@@ -140,18 +152,27 @@ class Visits:
             "seconds": round(took, 6),
         }
         about |= {"key": visit.key} if visit.key else {}
-        about |= {"aborted": visit.ended} if visit.ended else {}
+        about |= {} if visit.is_complete else {"aborted": visit.ended}
         _log.info(
             "%s %s %s %s %d %d bytes %.3f s",
-            visit.client,
+            client,
             scope["method"],
             path,
-            visit.ended or "ok",
+            "ok" if visit.is_complete else visit.ended,
             visit.status,
             visit.sent,
             took,
             extra=about,
         )
+
+
+def printable(text: str) -> str:
+    r"""Return a client's text, and not too much of it, without what ends a line or moves a cursor.
+
+    >>> printable("a\nb")
+    'a\\nb'
+    """
+    return ascii(shown(text))[1:-1]
 
 
 def _route(scope: Scope) -> str:

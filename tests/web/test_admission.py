@@ -63,14 +63,26 @@ def test_more_is_held_than_there_is(steps: list[tuple[str, int, bool]]) -> None:
         except Busy:
             assert before
             continue
-        if held[client] + amount > 16:
-            shared.give(client, amount)  # counted as all of it: only ever by itself
-        else:
-            held[client] += amount
-        assert shared.held == held.total() <= 16
+        held[client] += amount
+        assert before + amount == shared.held
+        assert before == 0 or shared.held <= 16
+        assert shared.held == held.total()
     for client, amount in held.items():
         shared.give(client, amount)
     assert shared.held == 0
+
+
+def test_own_share_counts_against_who_is_alone() -> None:
+    """A recipe that comes piece by piece, larger than there is room for by rights."""
+    shared = quota(10)
+    for taken_before in range(0, 30, 5):
+        shared.take("a", 5, own=taken_before)
+    with pytest.raises(Busy):
+        shared.take("b", 1)
+    shared.give("a", 30)
+    shared.take("b", 1)
+    with pytest.raises(Busy):
+        shared.take("a", 30, own=0)
 
 
 def test_who_waits_is_admitted_out_of_turn() -> None:
@@ -124,7 +136,7 @@ def test_queue_is_without_end() -> None:
         shared = quota(2)
         await shared.wait("a", 0)
         await shared.wait("a", 0)
-        waiting = [asyncio.create_task(shared.wait("b", 60)) for _ in range(2)]
+        waiting = [asyncio.create_task(shared.wait(who, 60)) for who in "bd"]
         await asyncio.sleep(0)
         with pytest.raises(Busy):
             await shared.wait("c", 60)

@@ -15,11 +15,12 @@ import psutil
 import pytest
 
 from tests.support import file_of, recipe_of, tensor, wait_until
-from tests.web.test_streaming import LARGE, MIB, connected, read_some
+from tests.web.test_streaming import LARGE, MIB, connected, read_some, request_bytes
 from tools.live import LiveServer, live_server
 
-VAST = recipe_of(tensor(shape=[10, 1 << 28]), seed=3)  # 10 GiB
+VAST = recipe_of(tensor(shape=[1 << 10, 1 << 28]), seed=3)  # 1 TiB
 SMALL = recipe_of(tensor())
+LEFT = 'tensorseed_aborted_total{reason="client"}'
 
 
 def metrics_of(server: LiveServer) -> dict[str, float]:
@@ -107,7 +108,7 @@ def test_reader_that_stalls_is_never_cut(flag: str, reason: str) -> None:
         assert wait_until(lambda: count(server, "tensorseed_buffered_bytes") == 0, 10)
         assert server.rss - before < 64 * MIB
         for connection in stalled:
-            assert is_cut(connection, 10 << 30)
+            assert is_cut(connection)
             connection.close()
         assert not any("Traceback" in line or "ASGI callable" in line for line in server.log)
 
@@ -121,47 +122,123 @@ def status_of(server: LiveServer, path: str) -> int:
             return refused.code
 
 
-def is_cut(connection: socket.socket, length: int) -> bool:
-    """Return whether a body ends before its length."""
-    total = 0
+def is_cut(connection: socket.socket) -> bool:
+    """Return whether a vast body ends at all: nobody could have read it to its end."""
     try:
-        while piece := connection.recv(MIB):
-            total += len(piece)
+        while connection.recv(MIB):
+            continue
     except ConnectionError:
         pass
-    return total < length
+    return True
+
+
+def narrow(server: LiveServer) -> socket.socket:
+    """Return a connection that takes little ahead of its reader."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    connection.settimeout(60)
+    connection.connect(("127.0.0.1", server.port))
+    return connection
 
 
 def test_reader_that_stalls_at_the_end_keeps_its_buffers() -> None:
-    """All but the last bytes are with the system already: they are waited for too."""
+    """All is with the server's transport already: the system is waited for too."""
     recipe = recipe_of(tensor(shape=[3 << 20]), seed=3)  # 12 MiB: more than the sockets hold
-    with live_server("--stall-timeout", "1") as server:
-        connection = connected(server, recipe, 1)[0]
+    with live_server("--stall-timeout", "1") as server, closing(narrow(server)) as connection:
+        connection.sendall(request_bytes(recipe))
         read_some(connection, 4 * MIB)
-        assert wait_until(
-            lambda: count(server, 'tensorseed_aborted_total{reason="stall"}') == 1, 20
-        )
+        aborted = 'tensorseed_aborted_total{reason="stall"}'
+        assert wait_until(lambda: count(server, aborted) == 1, 20)
         assert wait_until(lambda: count(server, "tensorseed_buffered_bytes") == 0, 10)
-        connection.close()
 
 
 def test_slow_reader_is_cut_as_if_it_stalled() -> None:
-    recipe = recipe_of(tensor(shape=[4 << 20]), seed=3)
+    """It takes each chunk of 2 MiB in more than the timeout, but never stops."""
+    recipe = recipe_of(tensor(shape=[3 << 20]), seed=3)
     expected = file_of(recipe)
-    with live_server("--stall-timeout", "2") as server:
-        with (
-            closing(connected(server, recipe, 1)[0]) as connection,
-            connection.makefile("rb") as file,
-        ):
-            while file.readline() != b"\r\n":
-                pass
-            body, started = bytearray(), time.monotonic()
-            while piece := file.read(min(MIB, len(expected) - len(body))):
-                body += piece
-                due = started + 4 * len(body) / len(expected)  # twice the timeout for all of it
-                while time.monotonic() < due:
-                    continue
+    with (
+        live_server("--stall-timeout", "1") as server,
+        closing(narrow(server)) as connection,
+        connection.makefile("rb") as file,
+    ):
+        connection.sendall(request_bytes(recipe))
+        while file.readline() != b"\r\n":
+            pass
+        body, started = bytearray(), time.monotonic()
+        while piece := file.read(min(1 << 16, len(expected) - len(body))):
+            body += piece
+            while time.monotonic() < started + 7 * len(body) / len(expected):
+                continue
         assert body == expected
+        assert count(server, 'tensorseed_aborted_total{reason="stall"}') == 0
+
+
+def test_answer_unread_before_it_lets_a_body_hold_its_place() -> None:
+    """Its first bytes wait for the reader as all others do, and no longer."""
+    many = recipe_of(*(tensor("zeros", [1], f"{'w' * 200}{i}") for i in range(9000)))
+    aborted = 'tensorseed_aborted_total{reason="stall"}'
+    with live_server("--stall-timeout", "1") as server, closing(narrow(server)) as connection:
+        connection.sendall(request_bytes(many).replace(b"/v1/weights", b"/v1/plan", 1))
+        assert connection.recv(1)
+        connection.sendall(request_bytes(VAST))
+        assert wait_until(lambda: count(server, aborted) == 1, 30)
+        assert wait_until(lambda: count(server, "tensorseed_bodies_in_flight") == 0, 10)
+
+
+def test_client_that_leaves_is_hidden_by_its_next_request() -> None:
+    with live_server() as server:
+        connection = connected(server, VAST, 1)[0]
+        read_some(connection, MIB)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.close()
+        assert wait_until(lambda: count(server, LEFT) == 1, 10)
+        assert count(server, "tensorseed_bodies_in_flight") == 0
+        assert not any("Traceback" in line for line in server.log)
+
+
+def test_client_that_leaves_the_queue_keeps_its_place() -> None:
+    with live_server("--max-bodies", "1", "--queue-timeout", "60") as server:
+        first, second = connected(server, VAST, 2)
+        read_some(first, MIB)
+        assert wait_until(lambda: count(server, "tensorseed_bodies_waiting") == 1, 10)
+        second.close()
+        assert wait_until(lambda: count(server, LEFT) == 1, 10)
+        assert count(server, "tensorseed_bodies_waiting") == 0
+        first.close()
+
+
+def test_whole_body_is_said_to_be_aborted() -> None:
+    with (
+        live_server() as server,
+        closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection,
+    ):
+        for _ in range(3):  # on one connection
+            body = json.dumps(recipe_of(tensor(shape=[300, 400])))
+            connection.request("POST", "/v1/weights", body, {"Content-Type": "application/json"})
+            assert len(connection.getresponse().read()) > 480_000
+        assert wait_until(lambda: sum('"status"' in line for line in server.log) == 3, 10)
+        assert not any("aborted" in line for line in server.log)
+        assert count(server, LEFT) == 0
+
+
+def test_log_is_written_by_a_client() -> None:
+    with live_server("--log-format", "text") as server:
+        forged = "INFO:     10.0.0.1 POST /v1/weights ok 200 1 bytes"
+        assert status_of(server, f"/x%0a{forged.replace(' ', '%20')}%1b%5b2J") == 404
+        assert wait_until(lambda: any("10.0.0.1" in line for line in server.log), 10)
+        assert not any(line.startswith(forged) or "\x1b[2J" in line for line in server.log)
+
+
+def test_signal_to_the_whole_group_skips_the_drain() -> None:
+    with live_server("--drain-delay", "4", "--workers", "2") as server:
+        started = time.monotonic()
+        for pid in (server.process.pid, *(worker.pid for worker in workers_of(server))):
+            os.kill(pid, signal.SIGTERM)
+        assert wait_until(lambda: status_of(server, "/readyz") == 503, 10)
+        with server.post("/v1/weights", SMALL) as response:
+            assert response.read() == file_of(SMALL)
+        assert server.process.wait(30) == 0
+        assert time.monotonic() - started > 3
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -178,7 +255,7 @@ def test_server_that_ends_is_not_seen_to(workers: str) -> None:
         with server.post("/v1/weights", SMALL) as response:
             assert response.read() == file_of(SMALL)
         read_some(body, 16 * MIB)
-        assert is_cut(body, 10 << 30)
+        assert is_cut(body)
         body.close()
         assert server.process.wait(30) == 0
         assert wait_until(lambda: any('"shutdown"' in line for line in server.log), 10)
