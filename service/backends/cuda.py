@@ -1,5 +1,6 @@
 """The kernels of a GPU, compiled by CuPy, and reflections by them."""
 
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -32,7 +33,7 @@ def compiled(cupy: Any, device: int) -> Any:
             module.get_function("reflect")
     except (cupy.cuda.compiler.CompileException, RuntimeError, OSError, ImportError) as error:
         raise BackendUnavailable(f"CuPy cannot compile for GPU {device}: {error}"[:500]) from None
-    return module.get_function
+    return cache(module.get_function)
 
 
 class CupyReflections:
