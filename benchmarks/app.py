@@ -7,7 +7,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import service.pipeline
 from service.web.app import create_app
@@ -45,16 +45,20 @@ async def echo(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def create() -> FastAPI:
-    """Return the service's application with the peers' routes."""
+def create() -> ASGIApp:
+    """Return the service's application beside that of its peers, which is nothing but FastAPI."""
     # Set by the plot of chunk sizes alone.
     service.pipeline.LARGEST = int(os.environ.get("BENCH_CHUNK", service.pipeline.LARGEST))
     app = create_app()
-    app.add_api_route("/constant/{nbytes}", constant, response_class=Response)
     peer = FastAPI()
-    peer.add_api_route("/", echo, methods=["POST"])
-    app.mount("/echo", peer)
-    return app
+    peer.add_api_route("/constant/{nbytes}", constant, response_class=Response)
+    peer.add_api_route("/echo/", echo, methods=["POST"])
+
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        is_peers = scope.get("path", "").startswith(("/constant/", "/echo/"))
+        await (peer if is_peers else app)(scope, receive, send)
+
+    return both
 
 
 if __name__ == "__main__":
