@@ -12,7 +12,7 @@ import click
 from pydantic import ValidationError
 
 import service
-from service.backends import backend, kernel
+from service.backends import backend, cpu_of
 from service.catalogue import framework as names_of
 from service.catalogue import model_schemes
 from service.catalogue import schemes as catalogue
@@ -208,8 +208,8 @@ def config(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
-    backend(settings.backend, settings.kernel)
-    computes = f"Values are computed by the kernel {kernel(settings.kernel).name}"
+    chosen = cpu_of(backend(settings.backend, settings.kernel))
+    computes = f"Values are computed by the kernel {chosen.name}"
     rows = [
         (name, str(getattr(settings, name)), PREFIX + name.upper(), field.description or "")
         for name, field in Settings.model_fields.items()

@@ -125,14 +125,7 @@ class CupyBackend:
         return np.frombuffer(pinned, dtype=np.uint8, count=nbytes)
 
     def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
-        """Write elements of a tensor's block as the file stores them.
-
-        Args:
-            tensor: What to write.
-            first: Index in the block, row-major, of the first element.
-            out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
-            memo: What chunks of the same file share.
-        """
+        """Write elements of a tensor's block: see `Backend.fill`."""
         if time.monotonic() < self._rests or not self._try(tensor, first, out, memo):
             self.cpu.fill(tensor, first, out, memo)
 

@@ -39,14 +39,7 @@ class NativeBackend:
         self._rest = NumpyBackend(NativeReflections(self._path))
 
     def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
-        """Write elements of a tensor's block as the file stores them.
-
-        Args:
-            tensor: What to write.
-            first: Index in the block, row-major, of the first element.
-            out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
-            memo: What chunks of the same file share.
-        """
+        """Write elements of a tensor's block: see `Backend.fill`."""
         made = program(tensor) if len(out) else None
         if made is None:
             self._rest.fill(tensor, first, out, memo)

@@ -38,14 +38,7 @@ class NumpyBackend:
         self._block = block
 
     def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
-        """Write elements of a tensor's block as the file stores them.
-
-        Args:
-            tensor: What to write.
-            first: Index in the block, row-major, of the first element.
-            out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
-            memo: What chunks of the same file share.
-        """
+        """Write elements of a tensor's block: see `Backend.fill`."""
         workspace = Workspace(tensor.mask, memo, self._reflections)
         typed = out.view(tensor.dtype.storage)
         block = Block(tensor.full_shape, tensor.block)

@@ -135,10 +135,7 @@ class FakeCupy:
         ctypes.memmove(to, of, nbytes)
 
 
-class _Device:
-    def __init__(self, number: int) -> None:
-        self.number = number
-
+class _Entered:
     def __enter__(self) -> None:
         pass
 
@@ -149,20 +146,16 @@ class _Device:
         pass
 
 
-class _Stream:
+class _Device(_Entered):
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class _Stream(_Entered):
     ptr = 1
 
     def __init__(self, *, non_blocking: bool) -> None:
         assert non_blocking
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def synchronize(self) -> None:
-        pass
 
 
 def _argument(value: Any) -> Any:
