@@ -23,6 +23,7 @@ from service.keys import SCOPES, made
 from service.native import PATHS
 from service.output import save_checkpoint, write
 from service.plan import Plan
+from service.propagation import analyse, calibrate
 from service.recipe import Recipe
 from service.schemes import FRAMEWORKS
 from service.settings import PREFIX, Settings
@@ -254,5 +255,5 @@ def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:
     return parsed, service.compile(parsed, limits)
 
 
-for _command in (push, pull, url):
+for _command in (analyse, calibrate, push, pull, url):
     main.add_command(_command)

@@ -42,5 +42,17 @@ class Limits(BaseModel):
     max_chrono_elements: int = Field(2**20, ge=1, description="units of a chrono bias")
     max_sinusoidal_elements: int = Field(2**22, ge=1, description="elements of a position table")
     max_shards: int = Field(10_000, ge=1, description="files of one checkpoint")
+    max_analysis_layers: int = Field(
+        1_000, ge=1, description="layers of a chain that is analysed, times inits"
+    )
+    max_analysis_places: int = Field(
+        2**20, ge=1, description="places of an image, over all layers of an analysed chain"
+    )
+    max_analysis_work: int = Field(
+        2**35, ge=1, description="multiplications of a measured pass, over all seeds and inits"
+    )
+    max_analysis_values: int = Field(
+        2**25, ge=1, description="values of a measured pass that are held at once, 8 bytes each"
+    )
     max_depth: int = Field(32, ge=1, description="nesting of a recipe's JSON")
     max_errors: int = Field(20, ge=1, le=20, description="errors reported at once")

@@ -77,8 +77,14 @@ class Settings(Limits, BaseSettings):
         ge=1,
         description="tensors of recipes under way at once, some 3 KB each, in each process",
     )
+    max_analyses: int = Field(
+        2, ge=1, le=1024, description="analyses and calibrations at once, in each process"
+    )
     queue_timeout: float = Field(
-        5.0, ge=0, le=3600, description="seconds that a body waits for others to end"
+        5.0,
+        ge=0,
+        le=3600,
+        description="seconds that a body, or an analysis, waits for others to end",
     )
     stall_timeout: float = Field(
         60.0, gt=0, le=86_400, description="seconds after which a reader that takes nothing is cut"

@@ -4,7 +4,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+from rich.bar import Bar
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,6 +18,9 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
+_BAR = 24
+"""Characters of a bar."""
+
 _SHOW_PROGRESS_FROM = 32 * 2**20
 
 
@@ -25,6 +30,29 @@ def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> No
     for row in rows:
         table.add_row(*map(Text, row))
     # Piped, a table is as wide as it needs to be: a program reads it, not a screen.
+    Console(width=None if sys.stdout.isatty() else 10_000).print(table)
+
+
+def print_bars(columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Print numbers as bars from zero, left and right, on a scale of at least 1.
+
+    Args:
+        columns: What the first entries are, then what each of the numbers is.
+        rows: A text and numbers; None for a number that there is not.
+    """
+    table = Table(columns[0])
+    known = [[n for n in column if n is not None] for column in zip(*rows, strict=True)][1:]
+    ranges = [(min(0.0, *each), max(0.0, *each)) if each else (0.0, 0.0) for each in known]
+    for name in columns[1:]:
+        table.add_column(name, justify="right")
+        table.add_column("", width=_BAR)
+    for name, *values in rows:
+        cells: list[Text | Bar] = [Text(name)]
+        for value, (low, high) in zip(values, ranges, strict=True):
+            ends = sorted((0.0, value or 0.0))
+            bar = Bar(max(1.0, high - low), ends[0] - low, ends[1] - low, width=_BAR)
+            cells += [Text("zero" if value is None else f"{value:.1f}"), bar]
+        table.add_row(*cells)
     Console(width=None if sys.stdout.isatty() else 10_000).print(table)
 
 

@@ -26,9 +26,7 @@ from service.schemes import (
 ZEROS: Scheme = Zeros()
 ONES: Scheme = Ones()
 
-TORCH: Scheme = Kaiming(
-    nonlinearity="leaky_relu", negative_slope=math.sqrt(5.0), distribution="uniform"
-)
+TORCH = Kaiming(nonlinearity="leaky_relu", negative_slope=math.sqrt(5.0), distribution="uniform")
 """U(+-1/sqrt(fan_in)), as torch writes it: kaiming_uniform with a slope of sqrt 5."""
 
 TORCH_PACKED: Scheme = VarianceScaling(scale=0.5, distribution="uniform")

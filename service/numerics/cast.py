@@ -69,6 +69,30 @@ def to_i64(xp: Namespace, values: Array) -> Array:
     return values.astype(xp.int64)
 
 
+def from_bits(values: Array) -> Array:
+    """Return float64 of what NumPy has a type for, same shape."""
+    with np.errstate(invalid="ignore"):  # of a signalling NaN, which comes out as a quiet one
+        return values.astype(np.float64)
+
+
+def from_bf16(bits: Array) -> Array:
+    """Return float64 of the bits of bfloat16, which are the first half of a float32's."""
+    return from_bits((bits.astype(np.uint32) << 16).view(np.float32))
+
+
+def from_f8_e4m3(bits: Array) -> Array:
+    """Return float64 of the bits of e4m3fn, which has no infinity and one NaN of each sign."""
+    exponent, mantissa = (bits >> 3 & 15).astype(np.int64), (bits & 7).astype(np.float64)
+    size = np.ldexp(np.where(exponent, 8 + mantissa, mantissa), np.maximum(exponent, 1) - 10)
+    size = np.where(bits & 0x7F == 0x7F, np.nan, size)
+    return np.where(bits & 0x80, -size, size)
+
+
+def from_f8_e5m2(bits: Array) -> Array:
+    """Return float64 of the bits of e5m2, which are the first half of a float16's."""
+    return from_bits((bits.astype(np.uint16) << 8).view(np.float16))
+
+
 @dataclass(frozen=True, eq=False)  # one object a dtype: comparing and hashing it costs nothing
 class DType:
     """A dtype of the file.
@@ -77,6 +101,7 @@ class DType:
         name: safetensors spelling.
         storage: NumPy type whose bits are the file's: little-endian, unsigned where NumPy has none.
         cast: float64 values to that type.
+        read: That type to float64 values.
         smallest: The smallest positive normal value; 0 for integers.
         largest: The bits of the largest finite value; any above it are infinite or NaN.
     """
@@ -84,6 +109,7 @@ class DType:
     name: str
     storage: str
     cast: Callable[[Namespace, Array], Array]
+    read: Callable[[Array], Array]
     smallest: float
     largest: int
 
@@ -91,6 +117,10 @@ class DType:
     def size(self) -> int:
         """Bytes of one element."""
         return np.dtype(self.storage).itemsize
+
+    def decoded(self, raw: Array) -> Array:
+        """Return the float64 values of a file's bytes, uint8 of whole elements."""
+        return self.read(raw.view(self.storage))
 
     def holds(self, value: float) -> bool:
         """Return whether ``value`` is finite once cast to this dtype."""
@@ -109,13 +139,13 @@ def _finite(dtype: DType, value: float) -> bool:
 DTYPES = {
     dtype.name: dtype
     for dtype in (
-        DType("F64", "<f8", to_f64, 2.0**-1022, 0x7FEFFFFFFFFFFFFF),
-        DType("F32", "<f4", to_f32, 2.0**-126, 0x7F7FFFFF),
-        DType("F16", "<f2", to_f16, 2.0**-14, 0x7BFF),
-        DType("BF16", "<u2", to_bf16, 2.0**-126, 0x7F7F),
-        DType("F8_E4M3", "u1", to_f8_e4m3, 2.0**-6, 0x7E),
-        DType("F8_E5M2", "u1", to_f8_e5m2, 2.0**-14, 0x7B),
-        DType("I64", "<i8", to_i64, 0.0, 0),
+        DType("F64", "<f8", to_f64, from_bits, 2.0**-1022, 0x7FEFFFFFFFFFFFFF),
+        DType("F32", "<f4", to_f32, from_bits, 2.0**-126, 0x7F7FFFFF),
+        DType("F16", "<f2", to_f16, from_bits, 2.0**-14, 0x7BFF),
+        DType("BF16", "<u2", to_bf16, from_bf16, 2.0**-126, 0x7F7F),
+        DType("F8_E4M3", "u1", to_f8_e4m3, from_f8_e4m3, 2.0**-6, 0x7E),
+        DType("F8_E5M2", "u1", to_f8_e5m2, from_f8_e5m2, 2.0**-14, 0x7B),
+        DType("I64", "<i8", to_i64, from_bits, 0.0, 0),
     )
 }
 """Every dtype by its safetensors name; ``I64`` serves constants only."""

@@ -5,7 +5,7 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -31,6 +31,9 @@ _UNIONS: dict[str, Mapping[str, Any]] = {
     "bias_init": SCHEMES,
     "model_scheme": MODEL_SCHEMES,
 }
+
+Document = TypeVar("Document", bound=BaseModel)
+
 _MISSING = {"missing", "missing_argument"}
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 
@@ -51,21 +54,35 @@ def parse(source: bytes | str | Mapping[str, Any], limits: Limits | None = None)
     >>> parse('{"seed": 1, "tensors": [{"name": "w", "shape": [2, 2], "init": "ones"}]}').seed
     1
     """
-    limits = limits or Limits()
-    text = _text_of(source)
+    return document_of(Recipe, _text_of(source), limits or Limits())
+
+
+def document_of(kind: type[Document], text: bytes, limits: Limits) -> Document:
+    """Return what a client wrote, of a recipe's kind or another.
+
+    Args:
+        kind: A strict model.
+        text: JSON.
+        limits: How long it may be, how deep, and how much is said of what is wrong with it.
+
+    Raises:
+        RecipeTooLarge: More text than ``max_body_bytes``.
+        MalformedRecipe: Not strict JSON.
+        InvalidRecipe: JSON of another form than the kind's, with every problem.
+    """
     document, problems = read(text, limits)
     try:
-        recipe = Recipe.model_validate_json(text)
+        made = kind.model_validate_json(text)
     except ValidationError as error:
         listed = error.errors(include_url=False)
         if listed[0]["type"] == "json_invalid":  # a lone surrogate: json reads it, this does not
             raise MalformedRecipe(f"not JSON: {shown(listed[0]['msg'])}") from None
-        found = _merged(_problem(entry, document) for entry in _all(listed, document, limits))
+        found = _merged(_problem(entry, document, kind) for entry in _all(listed, document, limits))
         said = {problem.pointer for problem in found}
         problems = found + [problem for problem in problems if problem.pointer not in said]
     if problems:
         raise InvalidRecipe(problems[: limits.max_errors])
-    return recipe
+    return made
 
 
 def _all(listed: list[Any], document: Any, limits: Limits) -> list[Any]:
@@ -130,7 +147,7 @@ def _member(steps: list[str | int], before: str | int | None, step: str | int) -
     return None
 
 
-def _problem(entry: Any, document: Any) -> Problem:
+def _problem(entry: Any, document: Any, kind: type[BaseModel]) -> Problem:
     """Turn one of pydantic's complaints into ours: its location also names union members."""
     steps: list[str | int] = []
     node: Any = document
@@ -145,7 +162,7 @@ def _problem(entry: Any, document: Any) -> Problem:
     field = entry["loc"][-1] if entry["loc"] else ""
     if entry["type"] in _MISSING and isinstance(node, dict):
         steps.append(field)
-    return Problem(pointer(*steps), _detail(entry, steps, member))
+    return Problem(pointer(*steps), _detail(entry, steps, member, kind))
 
 
 def _has(node: Any, step: str | int) -> bool:
@@ -154,28 +171,37 @@ def _has(node: Any, step: str | int) -> bool:
     return isinstance(node, dict) and step in node
 
 
-def _detail(entry: Any, steps: list[str | int], member: _Member | None) -> str:
+def _detail(
+    entry: Any, steps: list[str | int], member: _Member | None, kind: type[BaseModel]
+) -> str:
     field = entry["loc"][-1] if entry["loc"] else ""
     if entry["type"] in _MISSING and isinstance(field, int):
         return "too few entries"
     if entry["type"] in _MISSING:
         return f"{member.name} needs {field}" if member else f"{field} is required"
     if entry["type"] in _UNKNOWN_KEY:
-        return _unknown(str(field), steps, member)
+        return _unknown(str(field), member.keys if member else _known_keys(steps, kind))
     value = entry.get("input")
     if entry["type"] in ("unknown_scheme", "alias_as_scheme") or isinstance(value, dict | list):
         return str(entry["msg"])
     return f"{entry['msg']} (given: {shown(json.dumps(value, ensure_ascii=False))})"
 
 
-def _unknown(key: str, steps: list[str | int], member: _Member | None) -> str:
-    known = member.keys if member else _known_keys(steps)
+def _unknown(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key[:100], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
     return f"unknown key {shown(key)}: {hint}"
 
 
-def _known_keys(steps: list[str | int]) -> list[str]:
+def _known_keys(steps: list[str | int], kind: type[BaseModel]) -> list[str]:
     names = [step for step in steps[:-1] if isinstance(step, str)]
-    model = _OBJECTS.get(names[-1], Recipe) if names else Recipe
+    model = (_OBJECTS.get(names[-1]) or _member_model(kind, names[-1])) if names else kind
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _member_model(kind: type[BaseModel], name: str) -> type[BaseModel]:
+    """Return the model of a member of ``kind`` that is an object; ``kind`` where it is none."""
+    field = kind.model_fields.get(name)
+    annotation = field.annotation if field else None
+    models = (each for each in (annotation, *get_args(annotation)) if isinstance(each, type))
+    return next((each for each in models if issubclass(each, BaseModel)), kind)

@@ -14,7 +14,19 @@ from service.backends import cpu_of, kind_of
 from service.metrics import Metrics
 from service.pipeline import Pipeline
 from service.settings import Settings
-from service.web import catalogue, health, hub, names, openapi, plan, problems, recipes, weights
+from service.web import (
+    analysis,
+    catalogue,
+    health,
+    hub,
+    names,
+    openapi,
+    plan,
+    problems,
+    recipes,
+    weights,
+)
+from service.web.admission import Quota
 from service.web.bodies import Bodies
 from service.web.drain import Drain
 from service.web.gate import Gate
@@ -98,13 +110,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.pipeline = settings.pipeline()
     app.state.metrics = _metrics(app.state.pipeline)
     app.state.bodies = Bodies(app.state.pipeline, settings, app.state.metrics)
+    app.state.analyses = Quota(settings.max_analyses, "analyses", "max_analyses")
     app.state.drain = Drain(settings.drain_delay)
     app.state.visits = set[Visit]()
     app.state.keys = settings.known_keys()
     library = Library(settings, settings.registry(), app.state.planning)
     app.state.library = library
     app.state.manifests = Manifests(app.state.pipeline, library, settings.max_cached_tensors)
-    routers = [m.router for m in (weights, plan, recipes, names, catalogue, health)]
+    routers = [m.router for m in (weights, plan, analysis, recipes, names, catalogue, health)]
     if settings.metrics:
         routers.append(health.metrics_router)
     routers.append(hub.router)  # last, for its paths match much

@@ -25,7 +25,7 @@ OPEN = frozenset(
 )
 """Paths that need no key."""
 
-_MAKERS = {"/v1/weights", "/v1/plan"}
+_MAKERS = {"/v1/weights", "/v1/plan", "/v1/analysis", "/v1/calibrate"}
 
 
 class Gate:

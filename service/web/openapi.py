@@ -5,7 +5,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
+from service.analysis.question import Calibration, Question
 from service.recipe import Recipe
 from service.schemes import SCHEMES
 from service.web.gate import OPEN
@@ -59,17 +61,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 """Recipes that work as they stand."""
 
-RECIPE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"$ref": _REFERENCE.format(model="Recipe")},
-                "examples": EXAMPLES,
-            }
-        },
-    }
-}
+
+def body_of(kind: type[BaseModel], examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the request body of a route that takes JSON of a kind.
+
+    Args:
+        kind: A model whose schema the document has.
+        examples: That work as they stand.
+    """
+    content = {"application/json": {"schema": _schema_of(kind), "examples": examples}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _schema_of(kind: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _REFERENCE.format(model=kind.__name__)}
+
+
+RECIPE_BODY = body_of(Recipe, EXAMPLES)
 """The request body of every route that takes a recipe."""
 
 
@@ -111,9 +119,13 @@ def document(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             servers=app.servers,
         )
-        recipe = Recipe.model_json_schema(ref_template=_REFERENCE)
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= recipe.pop("$defs") | {"Recipe": recipe, "Problem": SCHEMA}
+        for model in (Recipe, Question, Calibration):
+            schema = model.model_json_schema(ref_template=_REFERENCE)
+            schemas |= schema.pop("$defs") | {model.__name__: schema}
+        for model in (Question, Calibration):  # whose recipe is parsed apart, for its places
+            schemas[model.__name__]["properties"]["recipe"] = _schema_of(Recipe)
+        schemas["Problem"] = SCHEMA
         for schema in schemas.values():  # what follows the summary is for readers of the source
             schema["description"] = schema.get("description", "").partition("\n\nArgs:")[0]
         for kind in SCHEMES.values():  # its default is for Python callers only

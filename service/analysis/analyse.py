@@ -1,0 +1,204 @@
+"""From a request to its answer: the curves of a recipe, and of other inits beside it."""
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from service.analysis.chain import Chain
+from service.analysis.critical import critical
+from service.analysis.curves import measured_curves, theory_curves
+from service.analysis.links import branch_of, chain_of
+from service.analysis.measure import excess, measured
+from service.analysis.question import Question, ask, within
+from service.analysis.theory import theory_of
+from service.analysis.verdict import Change, Usual, change_of, usual, verdict
+from service.errors import InvalidRecipe, Problem
+from service.limits import Limits
+from service.pipeline import Pipeline
+from service.plan import compile
+from service.recipe import Recipe
+from service.recipe.model import Rule
+from service.schemes import ALIASES, AnyScheme, Critical, Zeros
+from service.schemes.scheme import canonical
+
+_EQUAL = 1.0
+"""Of ln q: schemes whose spreads differ by less are ranked as they are listed."""
+
+
+_MOST = 1e6
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A chain with one init.
+
+    Args:
+        label: What it is called.
+        recipe: With that init.
+        chain: Of the recipe.
+        theory: Its curves.
+    """
+
+    label: str
+    recipe: Recipe
+    chain: Chain
+    theory: dict[str, Any]
+
+    @property
+    def change(self) -> Change:
+        """What it does to what passes."""
+        return change_of(self.theory)
+
+
+def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
+    """Return the body of the answer to ``POST /v1/analysis``.
+
+    Args:
+        text: The request, JSON.
+        limits: What it may ask for.
+        pipeline: What computes the weights of a measured pass.
+
+    Raises:
+        RecipeTooLarge: More text than ``max_body_bytes``.
+        MalformedRecipe: Not strict JSON.
+        InvalidRecipe: It asks for what there is not, or for too much.
+    """
+    asked, recipe = ask(Question, text, limits)
+    own = _candidate("recipe", recipe, asked, limits)
+    compared = [
+        _compared(index, init, own, asked, limits) for index, init in enumerate(asked.compare)
+    ]
+    _check_cost(asked, [own, *compared], limits)
+    rivals = _ranked(own, asked, limits)
+    curves = [_curve(each, rivals, asked, pipeline) for each in (own, *compared)]
+    for curve, init in zip(curves[1:], asked.compare, strict=True):
+        curve["init"] = canonical(init)
+    listed = [_listed(name, rival) for name, rival in rivals]
+    found = critical(own.chain.last)
+    return {
+        "layers": _layers(own.chain, recipe),
+        "curves": curves,
+        "critical": found and found._asdict(),
+        "usual": listed,
+        "best": listed[0],
+    }
+
+
+def _candidate(label: str, recipe: Recipe, asked: Question, limits: Limits) -> _Candidate:
+    whole = recipe.model_copy(update={"include": None})
+    with within("/recipe"):
+        plan = compile(whole, limits)
+    chain = chain_of(asked, whole, plan, limits)
+    theory = theory_of(chain, asked.input.variance, asked.input.correlation)
+    return _Candidate(label, whole, chain, theory_curves(chain, theory))
+
+
+def _compared(
+    index: int, init: AnyScheme, own: _Candidate, asked: Question, limits: Limits
+) -> _Candidate:
+    try:
+        return _candidate(_name(init), with_init(own, init, _biases(init)), asked, limits)
+    except InvalidRecipe as error:
+        problems = [Problem(f"/compare/{index}", each.detail) for each in error.problems]
+        raise InvalidRecipe(problems[: limits.max_errors]) from None
+
+
+def _biases(init: AnyScheme) -> AnyScheme:
+    if isinstance(init, Critical):
+        return Critical(init.nonlinearity, init.negative_slope, bias=True)
+    return Zeros()
+
+
+def with_init(own: _Candidate, init: AnyScheme, bias_init: AnyScheme) -> Recipe:
+    """Return a candidate's recipe with other inits for all weights and biases of its chain."""
+    rules = [
+        Rule.model_construct(match=held.tensor.name, init=scheme, dtype=None, fan=None)
+        for link in own.chain.layers
+        for held, scheme in ((link.weight, init), (link.bias, bias_init))
+        if held
+    ]
+    return own.recipe.model_copy(update={"rules": (*own.recipe.rules, *rules)})
+
+
+def _ranked(own: _Candidate, asked: Question, limits: Limits) -> list[tuple[Usual, _Candidate]]:
+    """Return the usual schemes with their curves, best first."""
+    rivals: list[tuple[Usual, _Candidate]] = []
+    for each in usual(own.chain):
+        with suppress(InvalidRecipe):  # a scheme that cannot be made here is none to advise
+            recipe = with_init(own, each.init, each.bias_init)
+            rivals.append((each, _candidate(each.label, recipe, asked, limits)))
+    return sorted(rivals, key=lambda rival: min(rival[1].change.spread, _MOST) // _EQUAL)
+
+
+def _check_cost(asked: Question, candidates: Sequence[_Candidate], limits: Limits) -> None:
+    """Refuse a measured pass that would take too long.
+
+    Raises:
+        InvalidRecipe: It would.
+    """
+    if asked.measure is None:
+        return
+    for candidate in candidates:
+        found = excess(candidate.chain, asked.measure, len(candidates), limits)
+        if found:
+            raise InvalidRecipe([Problem(f"/measure{found[0]}", found[1])])
+
+
+def _curve(
+    candidate: _Candidate,
+    rivals: Sequence[tuple[Usual, _Candidate]],
+    asked: Question,
+    pipeline: Pipeline,
+) -> dict[str, Any]:
+    found = None
+    if asked.measure is not None:
+        layers = measured(candidate.chain, candidate.recipe, asked.measure, asked.input, pipeline)
+        found = measured_curves(layers) | asked.measure.model_dump()
+    change = candidate.change
+    best, theirs = rivals[0]
+    return {
+        "label": candidate.label,
+        "init": None,
+        "theory": candidate.theory,
+        "measured": found,
+        "verdict": verdict(change, len(candidate.chain.layers), (best.label, theirs.change)),
+        "trains": change.trains,
+    }
+
+
+def _listed(name: Usual, candidate: _Candidate) -> dict[str, Any]:
+    spread = candidate.change.spread
+    return {
+        "label": name.label,
+        "init": canonical(name.init),
+        "bias_init": canonical(name.bias_init),
+        "spread": spread if math.isfinite(spread) else None,
+        "trains": candidate.change.trains,
+    }
+
+
+def _layers(chain: Chain, recipe: Recipe) -> list[dict[str, Any]]:
+    after = [*(link.before for link in chain.layers[1:]), chain.last]
+    places = {f"/recipe/layers/{i}": branch_of(layer) for i, layer in enumerate(recipe.layers)}
+    return [
+        {
+            "name": link.name,
+            "type": link.type,
+            "fan_in": link.fan_in,
+            "fan_out": link.fan_out,
+            "activation": activation.model_dump(exclude_none=True),
+            "branch": places[link.pointer],
+        }
+        for link, activation in zip(chain.layers, after, strict=True)
+    ]
+
+
+def _name(init: AnyScheme) -> str:
+    """Return what an init is called for short; its scheme where it has no such name."""
+    least, most = canonical(init).items(), asdict(init).items()
+    names = [name for name, given in ALIASES.items() if least <= given.items() <= most]
+    return max(
+        (name for name in names if name.startswith(init.scheme)), key=len, default=init.scheme
+    )

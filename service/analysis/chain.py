@@ -1,0 +1,132 @@
+"""Chains: a recipe's layers as links through which a signal passes, one after the other."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from service.analysis.activation import Activation
+from service.plan import PlannedTensor
+
+LinkKind = Literal["linear", "convolution", "normalization"]
+
+_POINTWISE = {"dirac", "delta_orthogonal"}
+"""Schemes of convolutions all of whose taps but the central one are zero."""
+
+LINEAR = Activation(name="linear")
+
+
+class Held(NamedTuple):
+    """A tensor of a link.
+
+    Args:
+        tensor: As planned.
+        letters: What each axis is: O out, I in, any other a place.
+    """
+
+    tensor: PlannedTensor
+    letters: str
+
+    @property
+    def square(self) -> float:
+        """The second moment of its values."""
+        regions = self.tensor.drawn_regions
+        total = sum(r.stop - r.start for r in regions)
+        return math.fsum(
+            (r.stop - r.start) / total * sum(moment**2 for moment in r.law.moments) for r in regions
+        )
+
+
+@dataclass(frozen=True)
+class Link:
+    """A layer in its place.
+
+    Args:
+        name: The layer's.
+        pointer: Where the recipe has it.
+        kind: What it does.
+        type: The layer's type.
+        inputs: Features or channels in.
+        outputs: Features or channels out.
+        before: The activation that its input has passed.
+        weight: Its weights, or a norm's scales; None are ones.
+        bias: Its biases, or a norm's shifts; None are zeros.
+        window: Sizes of a convolution's kernel.
+        groups: Of a convolution.
+        places: Sizes of the image that it is applied to; flattened by a linear layer.
+        channels_first: Whether a flattened image has its channels one after the other.
+        opens: A residual branch begins before it.
+        closes: The branch ends after it, and is added to what it began from.
+    """
+
+    name: str
+    pointer: str
+    kind: LinkKind
+    type: str
+    inputs: int
+    outputs: int
+    before: Activation = LINEAR
+    weight: Held | None = None
+    bias: Held | None = None
+    window: tuple[int, ...] = ()
+    groups: int = 1
+    places: tuple[int, ...] = ()
+    channels_first: bool = True
+    opens: bool = False
+    closes: bool = False
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it is no norm."""
+        return self.kind != "normalization"
+
+    @property
+    def fan_in(self) -> int:
+        """Inputs that one output sums over."""
+        return self.inputs // self.groups * math.prod(self.window)
+
+    @property
+    def fan_out(self) -> int:
+        """Outputs that one input reaches."""
+        return self.outputs // self.groups * math.prod(self.window)
+
+    @property
+    def weight_square(self) -> float:
+        """The second moment of its weights, or of a norm's scales."""
+        return self.weight.square if self.weight else 1.0
+
+    @property
+    def bias_square(self) -> float:
+        """The second moment of its biases."""
+        return self.bias.square if self.bias else 0.0
+
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """The window as far as its weights are drawn: of a dirac kernel, the centre alone."""
+        regions = self.weight.tensor.drawn_regions if self.weight else ()
+        is_point = any(region.scheme.scheme in _POINTWISE for region in regions)
+        return (1,) * len(self.window) if is_point else self.window
+
+
+class Chain(NamedTuple):
+    """Links in order, and what is around them.
+
+    Args:
+        links: At least one has weights.
+        last: The activation after the last of them.
+        scale: What a residual branch is multiplied by.
+    """
+
+    links: tuple[Link, ...]
+    last: Activation
+    scale: float
+
+    @property
+    def layers(self) -> list[Link]:
+        """The links with weights."""
+        return [link for link in self.links if link.has_weights]
+
+    @property
+    def ends(self) -> list[int]:
+        """For each of those, the last link before the next one: where its output is looked at."""
+        starts = [i for i, link in enumerate(self.links) if link.has_weights]
+        return [*(start - 1 for start in starts[1:]), len(self.links) - 1]

@@ -1,0 +1,71 @@
+"""Critical points: the variances of weights and biases at which depth changes nothing.
+
+At a critical point differences between two inputs neither grow nor fade, chi = 1, and neither does
+a deviation of the variance, so that the fixed point is not left.
+
+Source: Roberts, Yaida & Hanin 2022, sections 5.1 to 5.4: https://arxiv.org/abs/2106.10165
+"""
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from service.analysis.activation import Activation, Values
+from service.analysis.expectation import mean_of, moments
+
+_SEARCHED = (0.5, 100.0)
+"""Variances between which a fixed point that is no zero is looked for."""
+
+_TINY = 1e-30
+
+
+class Critical(NamedTuple):
+    """A critical point.
+
+    Args:
+        weights: C_W, the factor on 1/fan_in.
+        biases: C_b, the biases' variance.
+        q: The variance that stays; None where any does, 0 where it is approached ever more slowly.
+    """
+
+    weights: float
+    biases: float
+    q: float | None
+
+
+@lru_cache(maxsize=64)
+def critical(activation: Activation) -> Critical | None:
+    """Return the activation's critical point; None where it has none, as the sigmoid."""
+    if activation.below is not None:
+        return Critical(2 / (1 + activation.below**2), 0.0, None)
+    low, high = map(math.log, _SEARCHED)
+    if _excess(activation, low) > 0 > _excess(activation, high):
+        return _at(activation, math.exp(_root(activation, low, high)))
+    if float(activation.at(np.zeros(1)).value[0]) != 0:
+        return None
+    return Critical(1 / float(moments(activation, np.array(_TINY)).slope_square), 0.0, 0.0)
+
+
+def _root(activation: Activation, low: float, high: float) -> float:
+    """Return where `_excess` changes its sign, by bisection to the last bit."""
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if _excess(activation, middle) > 0 else (low, middle)
+    return low
+
+
+def _at(activation: Activation, q: float) -> Critical:
+    found = moments(activation, np.array(q))
+    weights = 1 / float(found.slope_square)
+    return Critical(weights, q - weights * float(found.square), q)
+
+
+def _excess(activation: Activation, log_q: float) -> float:
+    """Return by how much a deviation of the variance grows where differences do not."""
+    q = math.exp(log_q)
+
+    def change(z: Values) -> Values:
+        return activation.at(math.sqrt(q) * z).value ** 2 * (z * z - 1) / (2 * q)
+
+    return mean_of(change) / float(moments(activation, np.array(q)).slope_square) - 1

@@ -1,0 +1,87 @@
+"""Curves: theory and measurement as numbers a layer, for programs and charts."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from service.analysis.chain import Chain
+from service.analysis.expectation import saturated
+from service.analysis.measure import Layer
+from service.analysis.theory import Theory
+
+_SIGMAS = 2.0
+"""Standard deviations between a curve and the edges of its band."""
+
+_STEADY = 1.25
+"""Growth of an early deviation from which one network is not what theory says of all."""
+
+Numbers = list[float | None]
+
+
+def theory_curves(chain: Chain, theory: Theory) -> dict[str, Any]:
+    """Return what theory says, a value for each layer with weights.
+
+    Args:
+        chain: The links.
+        theory: Theirs.
+    """
+    ends, layers = chain.ends, chain.layers
+    signals = [theory.signals[end] for end in ends]
+    gradients = [theory.gradients[end] for end in ends]
+    passages = [passage for passage in theory.passages if passage.link.has_weights]
+    after = [*(link.before for link in layers[1:]), chain.last]
+    # Units of the layer itself are few too, beside what it was handed.
+    spreads = [
+        math.sqrt(s.spread + 2 / link.outputs) for s, link in zip(signals, layers, strict=True)
+    ]
+    strains = [
+        math.sqrt(g.spread + 2 / link.outputs) + g.strain
+        for g, link in zip(gradients, layers, strict=True)
+    ]
+    ln_q = [_ln(signal.mean) for signal in signals]
+    ln_gradient = [_ln(gradient.mean) for gradient in gradients]
+    return {
+        "ln_q": numbers(ln_q),
+        **_band("ln_q", ln_q, [s.shift for s in signals], spreads),
+        "ln_gradient": numbers(ln_gradient),
+        **_band("ln_gradient", ln_gradient, [g.shift for g in gradients], strains),
+        "correlation": numbers(s.correlation for s in signals),
+        "chi": numbers(passage.chi for passage in passages),
+        "chi_c": numbers(passage.chi_c for passage in passages),
+        "saturated": numbers(saturated(a, s.mean) for a, s in zip(after, signals, strict=True)),
+        "depth_scale": depth_scale(passages[-1].chi),
+        "reliable": max(abs(signal.growth) for signal in signals) < _STEADY,
+    }
+
+
+def measured_curves(layers: Sequence[Layer]) -> dict[str, Any]:
+    """Return what was measured, a value for each layer with weights."""
+    return {
+        name: numbers(values)
+        for name, values in zip(Layer._fields, zip(*layers, strict=True), strict=True)
+    }
+
+
+def depth_scale(chi: float) -> float | None:
+    """Return after how many layers a gradient is e times as large or small; None for never."""
+    rate = abs(math.log(chi)) if chi > 0 else math.inf
+    return 1 / rate if rate > 1e-12 else None
+
+
+def numbers(values: Iterable[float]) -> Numbers:
+    """Return numbers that JSON has; None for those that it has not."""
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def _band(
+    name: str, middle: Sequence[float], shifts: Sequence[float], spreads: Sequence[float]
+) -> dict[str, Numbers]:
+    rows = list(zip(middle, shifts, spreads, strict=True))
+    return {
+        f"{name}_low": numbers(m + shift - _SIGMAS * s for m, shift, s in rows),
+        f"{name}_high": numbers(m + shift + _SIGMAS * s for m, shift, s in rows),
+    }
+
+
+def _ln(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf

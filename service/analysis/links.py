@@ -1,0 +1,267 @@
+"""From a recipe's layers to a chain: what follows what, and every place where it cannot."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from service.analysis.activation import Activation
+from service.analysis.chain import LINEAR, Chain, Held, Link
+from service.analysis.question import Chain as Asked
+from service.errors import InvalidRecipe, Problem
+from service.layers import Layer
+from service.layers.convolution import Conv1d, Conv2d, Conv3d
+from service.layers.form import Parameter
+from service.layers.layer import SEPARATORS
+from service.layers.linear import Linear
+from service.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm
+from service.limits import Limits
+from service.plan import Plan, PlannedTensor
+from service.recipe import Recipe
+
+CHANNELS_FIRST = ("pytorch", "caffe")
+"""Conventions in which an image's channels come before its places."""
+
+_SIZE = 32
+"""Places an axis of an image whose size is not stated."""
+
+_KNOWN = "linear, conv1d, conv2d, conv3d and normalizations"
+
+
+def chain_of(asked: Asked, recipe: Recipe, plan: Plan, limits: Limits) -> Chain:
+    """Return the chain that a recipe's layers are.
+
+    Args:
+        asked: What is between the layers.
+        recipe: Its layers, in the order in which a signal passes them.
+        plan: Of that recipe, with all of its tensors.
+        limits: How long the chain may be.
+
+    Raises:
+        InvalidRecipe: The layers are no chain; every place where they are not.
+    """
+    problems: list[Problem] = []
+    tensors = {tensor.name: tensor for tensor in plan.tensors}
+    links = [
+        _link(layer, recipe, index, tensors, problems) for index, layer in enumerate(recipe.layers)
+    ]
+    _raise_if_any(problems)
+    made = [link for link in links if link is not None]
+    _raise_if_any(_check_size(asked, made, recipe, limits))
+    made = _branched(list(_placed(asked, made, problems)), recipe, problems)
+    activations = _activations(asked, sum(link.has_weights for link in made), problems)
+    _raise_if_any(problems)
+    return Chain(tuple(_activated(made, activations)), activations[-1], asked.residual_scale)
+
+
+def _raise_if_any(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise InvalidRecipe(problems[: Limits().max_errors])
+
+
+def _check_size(
+    asked: Asked, links: Sequence[Link], recipe: Recipe, limits: Limits
+) -> list[Problem]:
+    """Return what is wrong with a chain's length, and with that of its images."""
+    first = next((link for link in links if link.has_weights), None)
+    if first is None:
+        where = "model" if recipe.model else "layers"
+        said = f"a chain is layers that follow each other: {_KNOWN}"
+        return [Problem(f"/recipe/{where}", said)]
+    problems = []
+    if (count := len(links) * asked.inits) > (most := limits.max_analysis_layers):
+        said = f"{count} layers, over all inits; the limit (max_analysis_layers) is {most}"
+        problems.append(Problem("/recipe/layers", said))
+    if asked.input.size is not None and not first.window:
+        problems.append(Problem("/input/size", "a size is of images, before convolutions"))
+    places = len(links) * math.prod(_size(asked, first))
+    if places > (most := limits.max_analysis_places):
+        said = f"{places} places over all layers; the limit (max_analysis_places) is {most}"
+        problems.append(Problem("/input/size", said))
+    return problems
+
+
+def _size(asked: Asked, first: Link) -> tuple[int, ...]:
+    return (asked.input.size or (_SIZE,) * len(first.window)) if first.window else ()
+
+
+def _link(
+    layer: Layer,
+    recipe: Recipe,
+    index: int,
+    tensors: dict[str, PlannedTensor],
+    problems: list[Problem],
+) -> Link | None:
+    """Return a layer as a link without a place; complain of one that is none."""
+    found = [p for p in layer.parameters() if p.kind in ("weight", "bias", "norm")]
+    weight, bias, *_ = [*(_held(layer, p, recipe, tensors) for p in found), None, None]
+    size = weight.tensor.elements if weight else 0
+    link = Link(
+        layer.name,
+        f"/recipe/layers/{index}",
+        kind="normalization",
+        type=getattr(layer, "type", ""),
+        inputs=size,
+        outputs=size,
+        weight=weight,
+        bias=bias,
+        channels_first=recipe.convention in CHANNELS_FIRST,
+    )
+    match layer:
+        case Linear(in_features=inputs, out_features=outputs):
+            return replace(link, kind="linear", inputs=inputs, outputs=outputs)
+        case Conv1d(groups=groups) | Conv2d(groups=groups) | Conv3d(groups=groups):
+            return replace(
+                link,
+                kind="convolution",
+                inputs=layer.in_channels,
+                outputs=layer.out_channels,
+                window=tuple(found[0].sizes[axis] for axis in layer.axes),
+                groups=groups,
+            )
+        case GroupNorm(num_groups=groups):
+            return replace(link, groups=groups)
+        case LayerNorm() | RmsNorm() | BatchNorm() | InstanceNorm():
+            return link
+    problems.append(
+        Problem(f"{link.pointer}/type", f"{link.type} is no link of a chain: {_KNOWN} are")
+    )
+    return None
+
+
+def _held(
+    layer: Layer, parameter: Parameter, recipe: Recipe, tensors: dict[str, PlannedTensor]
+) -> Held | None:
+    held = parameter.held.get(recipe.convention, ())
+    if not held:
+        return None
+    name = layer.name + SEPARATORS[recipe.convention] + held[0].name
+    return Held(tensors[name], parameter.layout(held[0]))
+
+
+def _placed(asked: Asked, links: Sequence[Link], problems: list[Problem]) -> Iterator[Link]:
+    """Yield links with their places; complain where one does not fit what comes before it."""
+    first = next(link for link in links if link.has_weights)
+    channels, places = first.inputs, _size(asked, first)
+    for link in links:
+        placed = replace(link, places=places)
+        if detail := _misfit(placed, channels):
+            problems.append(Problem(link.pointer, detail))
+        if link.kind == "linear":
+            places = ()
+        if link.has_weights:
+            channels = link.outputs
+        else:
+            placed = replace(placed, inputs=channels, outputs=channels)
+        yield placed
+
+
+def _misfit(link: Link, channels: int) -> str:
+    """Return why a link cannot follow what gives so many channels at its places."""
+    places = link.places
+    if link.kind == "normalization":
+        sizes = {channels} if link.weight else {0}
+        said = f"{link.inputs} scales, where {channels} features or channels come in"
+        return "" if link.inputs in sizes else f"{said}: one for each of them, or none"
+    if link.kind == "convolution" and len(places) != len(link.window):
+        return (
+            f"a {link.type} needs {len(link.window)} axes of places, and there are {len(places)}:"
+            " convolutions come first, all of one rank (/input/size)"
+        )
+    given = channels * math.prod(places) if link.kind == "linear" else channels
+    if link.inputs == given:
+        return ""
+    flat = f", {channels} channels at {' x '.join(map(str, places))} places flattened"
+    return (
+        f"it takes {link.inputs} inputs, and what comes before gives {given}"
+        f"{flat if places and link.kind == 'linear' else ''}"
+    )
+
+
+def _branched(links: Sequence[Link], recipe: Recipe, problems: list[Problem]) -> list[Link]:
+    """Return links that know where residual branches begin and end."""
+    made = list(links)
+    for start, stop in _branches(links, recipe, problems):
+        first, last = made[start], made[stop]
+        shape_in = first.inputs, first.places
+        if (last.outputs, last.places if last.kind != "linear" else ()) != shape_in:
+            problems.append(
+                Problem(
+                    last.pointer,
+                    f"its branch begins with {first.inputs} and ends with {last.outputs} features:"
+                    " what a branch is added to is as wide as it",
+                )
+            )
+        made[start] = replace(made[start], opens=True)
+        made[stop] = replace(made[stop], closes=True)
+    return made
+
+
+def _branches(
+    links: Sequence[Link], recipe: Recipe, problems: list[Problem]
+) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last index of each residual branch."""
+    start, place, of = 0, 0, 0
+    for index, (link, layer) in enumerate(zip(links, recipe.layers, strict=True)):
+        stated = branch_of(layer)
+        begins = stated is not None and stated[0] == 1 and (not of or place == of)
+        if of and (stated is None or begins):
+            if place < of:
+                problems.append(
+                    Problem(link.pointer, f"the branch before it ends at place {place} of {of}")
+                )
+            yield start, index - 1
+            place = of = 0
+        if stated is None:
+            continue
+        if begins:
+            start, of = index, stated[1]
+        expected = (place + 1,) if link.has_weights else (place, place + 1)
+        if stated[0] not in expected or stated[1] != of:
+            problems.append(
+                Problem(
+                    f"{link.pointer}/branch",
+                    f"{list(stated)} cannot follow {[place, of]}: the layers of a branch are"
+                    " [1, m] to [m, m], one after the other",
+                )
+            )
+        place = stated[0] if link.has_weights else place
+    if of:
+        yield start, len(links) - 1
+
+
+def branch_of(layer: Layer) -> tuple[int, int] | None:
+    """Return a layer's place in its residual branch, stated or by its role; None in none."""
+    if layer.branch is not None:
+        return layer.branch
+    role = layer.role_of(layer.role) if layer.role else None
+    return (role.place, role.of) if role and role.of else None
+
+
+def _activations(asked: Asked, count: int, problems: list[Problem]) -> list[Activation]:
+    if isinstance(asked.activation, Activation):
+        return [asked.activation] * count
+    if len(asked.activation) != count:
+        problems.append(
+            Problem(
+                "/activation",
+                f"{len(asked.activation)} activations for {count} layers with weights: one for"
+                " each, what follows it; or a single one for all",
+            )
+        )
+    return list(asked.activation)
+
+
+def _activated(links: Sequence[Link], after: Sequence[Activation]) -> Iterator[Link]:
+    """Yield links with the activation that comes before each; there is none before the first.
+
+    A residual branch at the very beginning has what comes before the others: the last one.
+    """
+    done, first = 0, LINEAR
+    for link in links:
+        if link.opens and not done:
+            first = after[-1]
+        if link.has_weights:
+            yield replace(link, before=after[done - 1] if done else first)
+            done += 1
+        else:
+            yield link

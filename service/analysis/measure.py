@@ -1,0 +1,202 @@
+"""What a batch shows of a chain: signals, gradients and units, layer by layer, in float64."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from service.analysis.activation import Activation, Values
+from service.analysis.chain import Chain, Link
+from service.analysis.expectation import flat_below
+from service.analysis.network import Pass, Weights, applied, backward, forward, gaussian, shape_of
+from service.analysis.question import Measure, Pairs
+from service.limits import Limits
+from service.pipeline import Pipeline
+from service.plan import compile
+from service.recipe import Recipe
+
+_OWN, _COMMON, _END = (f"tensorseed.analysis.{name}" for name in ("own", "common", "gradient"))
+
+
+class Layer(NamedTuple):
+    """What was measured at a layer's output.
+
+    Args:
+        ln_q: Logarithm of the mean square.
+        ln_gradient: Logarithm of the mean squared gradient, relative to the last layer's.
+        mean: Mean of the values.
+        std: Their standard deviation.
+        rms: Their root mean square.
+        gradient_rms: The gradient's.
+        dead: Share of units whose activation is flat at all of their values.
+        saturated: Share of values at which it is.
+        correlation: Mean cosine of two examples.
+    """
+
+    ln_q: float
+    ln_gradient: float
+    mean: float
+    std: float
+    rms: float
+    gradient_rms: float
+    dead: float
+    saturated: float
+    correlation: float
+
+
+def measured(
+    chain: Chain, recipe: Recipe, asked: Measure, given: Pairs, pipeline: Pipeline
+) -> list[Layer]:
+    """Return what was measured at each layer, averaged over networks.
+
+    Args:
+        chain: The links of the recipe, with all of its tensors.
+        recipe: Whose seed the first network has; the next ones follow.
+        asked: How many examples and networks.
+        given: What enters.
+        pipeline: What computes the weights.
+    """
+    networks = [
+        _network(chain, recipe.under((recipe.seed + offset) % 2**64), asked.batch, given, pipeline)
+        for offset in range(asked.seeds)
+    ]
+    return [Layer(*map(_mean, zip(*layers, strict=True))) for layers in zip(*networks, strict=True)]
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)
+
+
+def examples(
+    shape: tuple[int, ...], seed: int, variance: float, correlation: float, pipeline: Pipeline
+) -> Values:
+    """Return a seeded Gaussian batch.
+
+    Args:
+        shape: (batch, *places, channels).
+        seed: What it is drawn under.
+        variance: Of every value.
+        correlation: Of any two examples.
+        pipeline: What computes.
+    """
+    own = gaussian(seed, _OWN, shape, pipeline)
+    if correlation:
+        common = gaussian(seed, _COMMON, (1, *shape[1:]), pipeline)
+        own = math.sqrt(correlation) * common + math.sqrt(1 - correlation) * own
+    return math.sqrt(variance) * own
+
+
+def _network(
+    chain: Chain, recipe: Recipe, batch: int, given: Pairs, pipeline: Pipeline
+) -> list[Layer]:
+    weights = Weights(compile(recipe), pipeline)
+    shape = shape_of(chain, batch)
+    start = examples(shape, recipe.seed, given.variance, given.correlation, pipeline)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        passed = forward(chain, start, lambda link, values: applied(weights, link, values))
+        end = gaussian(recipe.seed, _END, passed.left[-1].shape, pipeline)
+        gradients = [_square(g) for g in backward(chain, weights, passed, end)][::-1]
+        return list(_layers(chain, passed, gradients))
+
+
+def _layers(chain: Chain, passed: Pass, gradients: list[float]) -> Iterable[Layer]:
+    after = [*(link.before for link in chain.layers[1:]), chain.last]
+    for end, activation in zip(chain.ends, after, strict=True):
+        values = passed.left[end]
+        square, flat = _square(values), _flat(activation, values)
+        yield Layer(
+            _ln(square),
+            _ln(gradients[end]) - _ln(gradients[-1]),
+            float(values.mean()),
+            float(values.std()),
+            math.sqrt(square),
+            math.sqrt(gradients[end]),
+            float(flat.all(axis=tuple(range(flat.ndim - 1))).mean()),
+            float(flat.mean()),
+            _cosine(values),
+        )
+
+
+def _square(values: Values) -> float:
+    return float((values * values).mean())
+
+
+def _ln(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf
+
+
+def _flat(activation: Activation, values: Values) -> np.ndarray[tuple[int, ...], np.dtype[np.bool]]:
+    return np.abs(activation.at(values).slope) < flat_below(activation)
+
+
+def _cosine(values: Values) -> float:
+    flat = values.reshape(len(values), -1)
+    sizes = np.sqrt((flat * flat).sum(axis=1))
+    products = (flat[1:] * flat[:-1]).sum(axis=1) / (sizes[1:] * sizes[:-1])
+    return float(products.mean())
+
+
+class Cost(NamedTuple):
+    """What a measured pass takes.
+
+    Args:
+        work: Multiplications of an example, forward and back.
+        units: Values of an example that are held.
+        weights: Elements of the largest weight.
+        drawing: Multiplications that generating the weights takes, forward and back.
+    """
+
+    work: int
+    units: int
+    weights: int
+    drawing: int
+
+
+def cost_of(chain: Chain) -> Cost:
+    """Return what an example costs."""
+    layers = chain.layers
+    return Cost(
+        2 * sum(_sums(link) * link.fan_in for link in layers),
+        2 * sum(link.outputs * _after(link) for link in chain.links),
+        2 * max(link.outputs * link.fan_in for link in layers),
+        2 * sum(map(_drawing, layers)),
+    )
+
+
+def _drawing(link: Link) -> int:
+    """Return what drawing a link's weights costs, where that is more than sending a batch."""
+    regions = link.weight.tensor.drawn_regions if link.weight else ()
+    if not any("max_orthogonal_side" in region.law.demands for region in regions):
+        return 0
+    return 2 * link.outputs * link.fan_in * min(link.outputs, link.fan_in)
+
+
+def _sums(link: Link) -> int:
+    return link.outputs * _after(link)
+
+
+def _after(link: Link) -> int:
+    return 1 if link.kind == "linear" else math.prod(link.places)
+
+
+def excess(chain: Chain, asked: Measure, curves: int, limits: Limits) -> tuple[str, str] | None:
+    """Return which member of a request asks for too much, and why; None where none does.
+
+    Args:
+        chain: The links.
+        asked: How many examples and networks.
+        curves: How many inits.
+        limits: How much is allowed.
+    """
+    cost = cost_of(chain)
+    work = (cost.work * asked.batch + cost.drawing) * asked.seeds * curves
+    held = cost.units * asked.batch + cost.weights
+    if held > limits.max_analysis_values:
+        most = limits.max_analysis_values
+        return "/batch", f"{held} values at once; the limit (max_analysis_values) is {most}"
+    if work > limits.max_analysis_work:
+        most = limits.max_analysis_work
+        return "", f"{work} multiplications; the limit (max_analysis_work) is {most}"
+    return None

@@ -1,0 +1,153 @@
+"""Verdicts: what the curves of a chain mean, in words, and which of the usual schemes suits it.
+
+A network starts to train while signals and gradients stay within some six depth scales, a factor of
+e^6, over its depth.
+
+Source: Schoenholz et al. 2017, section 6: https://arxiv.org/abs/1611.01232
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from service.analysis.chain import Chain
+from service.layers.defaults import TORCH
+from service.schemes import AnyScheme, Critical, Kaiming, LeCun, Xavier, Zeros
+
+_TRAINABLE = 6.0
+"""Of ln q, or of the gradient's mean square: e^6 over the depth."""
+
+_KEPT = math.log(10)
+"""Of ln q, that a verdict calls no change."""
+
+_ALIKE = 0.9999
+
+
+class Usual(NamedTuple):
+    """A scheme that people use.
+
+    Args:
+        label: What it is called.
+        init: Of weights.
+        bias_init: Of biases.
+    """
+
+    label: str
+    init: AnyScheme
+    bias_init: AnyScheme
+
+
+def usual(chain: Chain) -> list[Usual]:
+    """Return the usual schemes for a chain: those for its most frequent activation among them."""
+    after = [*(link.before for link in chain.layers[1:]), chain.last]
+    activation = Counter(after).most_common(1)[0][0]
+    zeros = Zeros()
+    found = [
+        Usual("xavier_normal", Xavier(distribution="normal"), zeros),
+        Usual("kaiming_normal", Kaiming(distribution="normal"), zeros),
+        Usual("lecun_normal", LeCun(distribution="normal"), zeros),
+        Usual("PyTorch's default", TORCH, TORCH),
+    ]
+    if activation.name in ("tanh", "selu"):
+        gained = Xavier(gain=activation.name, distribution="normal")
+        found.append(Usual(f"xavier_normal, gain {activation.name}", gained, zeros))
+    if activation.name == "leaky_relu":
+        slope = activation.below or 0.0
+        leaky = Kaiming(nonlinearity="leaky_relu", negative_slope=slope, distribution="normal")
+        found.insert(0, Usual(f"kaiming_normal, slope {slope:g}", leaky, zeros))
+    if activation.name in ("gelu", "silu"):
+        weights = Critical(nonlinearity=activation.name)
+        biases = Critical(nonlinearity=activation.name, bias=True)
+        found.append(Usual(f"critical, {activation.name}", weights, biases))
+    return found
+
+
+class Change(NamedTuple):
+    """How a chain changes what passes it.
+
+    Args:
+        signal: Of ln q, from the first layer to the last.
+        gradient: Of ln gradient^2, from the last layer to the first.
+        spread: The largest difference of either between any two layers; inf where one is zero.
+        alike: Whether any two examples come out as one.
+    """
+
+    signal: float
+    gradient: float
+    spread: float
+    alike: bool
+
+    @property
+    def trains(self) -> bool:
+        """Whether a network with these curves starts to train."""
+        return self.spread <= _TRAINABLE and not self.alike
+
+
+def change_of(theory: Mapping[str, Any]) -> Change:
+    """Return the change that curves show.
+
+    Args:
+        theory: The curves, `curves.theory_curves`.
+    """
+    ln_q, ln_gradient = theory["ln_q"], theory["ln_gradient"]
+    correlation = theory["correlation"][-1]
+    alike = correlation is not None and correlation > _ALIKE
+    if None in ln_q or None in ln_gradient:
+        return Change(_lost(ln_q[-1]), _lost(ln_gradient[0]), math.inf, alike)
+    spread = max(max(ln_q) - min(ln_q), max(ln_gradient) - min(ln_gradient))
+    return Change(ln_q[-1] - ln_q[0], ln_gradient[0] - ln_gradient[-1], spread, alike)
+
+
+def _lost(last: float | None) -> float:
+    return -math.inf if last is None else 0.0
+
+
+def verdict(change: Change, depth: int, best: tuple[str, Change]) -> str:
+    """Return what a chain does, and what would do better, in words.
+
+    Args:
+        change: What it does.
+        depth: Layers with weights.
+        best: The best of the usual schemes, and what that does.
+    """
+    layers = f"over {depth} layers" if depth > 1 else "in its only layer"
+    said = _said(change, layers)
+    if change.trains:
+        return f"{said}: this network starts to train."
+    name, theirs = best
+    if theirs.trains:
+        return f"{said}: this network does not start to train. {name} keeps them."
+    if theirs.spread >= change.spread:
+        return (
+            f"{said}: this network does not start to train, and no usual scheme does better at"
+            " this depth. Fewer layers, a normalization, residual branches or another activation"
+            " would."
+        )
+    return (
+        f"{said}: this network does not start to train. {name} is the best of the usual schemes;"
+        f" with it {_said(theirs, layers).lower()}."
+    )
+
+
+def _said(change: Change, layers: str) -> str:
+    signal, gradient = _moved(change.signal), _moved(change.gradient)
+    if not signal and not gradient:
+        kept = f"Signals and gradients keep their size {layers}"
+        return f"{kept}, but any two inputs come out alike" if change.alike else kept
+    parts = []
+    if signal:
+        parts.append(f"the variance of signals {signal}")
+    if gradient:
+        parts.append(f"the gradients' mean square {gradient}")
+    text = " and ".join(parts) + f" {layers}"
+    return text[0].upper() + text[1:]
+
+
+def _moved(change: float) -> str:
+    """Return a change in words; none for one within a factor of ten."""
+    if abs(change) < _KEPT:
+        return ""
+    if math.isinf(change):
+        return "falls to zero" if change < 0 else "passes all bounds"
+    return f"{'grows' if change > 0 else 'shrinks'} by 10^{abs(change) / math.log(10):.1f}"

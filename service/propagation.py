@@ -1,0 +1,111 @@
+"""The commands that look at what a recipe's layers do to signals: ``analyse`` and ``calibrate``."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import click
+
+from service import analysis
+from service.settings import Settings
+from service.terminal import print_bars
+
+_ROWS = 17
+"""Layers that a chart in a terminal shows."""
+
+
+def _chain_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what is said of a chain beside its recipe."""
+    options = (
+        click.argument("recipe", type=click.File("rb")),
+        click.option("--activation", default="relu", help="What follows every layer [relu]."),
+        click.option("--slope", type=float, help="leaky_relu's slope below zero [0.01]."),
+        click.option("--residual-scale", type=float, help="Factor on residual branches [1]."),
+        click.option("--size", help="Of images before convolutions, as 32,32 [32 an axis]."),
+        click.option("--variance", type=float, help="Of what enters [1]."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_chain_options
+@click.option("--compare", multiple=True, metavar="INIT", help="Another init, as a name or JSON.")
+@click.option("--measure", is_flag=True, help="Send a batch through the generated weights too.")
+@click.option("--batch", type=int, default=64, help="Examples of that batch [64].")
+@click.option("--seeds", type=int, default=1, help="Networks that are measured [1].")
+@click.option("--json", "as_json", is_flag=True, help="Print what POST /v1/analysis answers.")
+def analyse(
+    recipe: BinaryIO, *, compare: tuple[str, ...], measure: bool, as_json: bool, **stated: Any
+) -> None:
+    """Show what the layers of RECIPE (- is standard input) do to signals and gradients."""
+    batch, seeds = stated.pop("batch"), stated.pop("seeds")
+    asked = _chain(stated) | {"compare": [_init(each) for each in compare]}
+    if measure:
+        asked["measure"] = {"batch": batch, "seeds": seeds}
+    settings = Settings()
+    found = analysis.analyse(_request(recipe, asked), settings, settings.pipeline())
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for curve in found["curves"]:
+        click.echo(f"\n{curve['label']}: {curve['verdict']}")
+        print_bars(("layer", "log10 variance", "log10 gradient²"), _bars(found, curve))
+
+
+def _bars(found: dict[str, Any], curve: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Return rows for a terminal: at most so many layers, evenly, with first and last."""
+    shown = curve["measured"] or curve["theory"]
+    ln_10 = math.log(10)
+    depth = len(found["layers"])
+    rows = sorted({round(i * (depth - 1) / (_ROWS - 1)) for i in range(_ROWS)})
+    return [
+        (
+            found["layers"][row]["name"],
+            *(
+                None if (value := shown[name][row]) is None else value / ln_10
+                for name in ("ln_q", "ln_gradient")
+            ),
+        )
+        for row in rows
+    ]
+
+
+@click.command()
+@_chain_options
+@click.option("--batch", type=int, default=256, help="Examples that are drawn [256].")
+def calibrate(recipe: BinaryIO, *, batch: int, **stated: Any) -> None:
+    """Print RECIPE with LSUV's gains: each layer's output has variance 1 on a batch."""
+    settings = Settings()
+    asked = _chain(stated) | {"batch": batch}
+    found = analysis.calibrate(_request(recipe, asked), settings, settings.pipeline())
+    click.echo(json.dumps(found["recipe"], indent=2, ensure_ascii=False))
+    for layer in found["layers"]:
+        click.echo(f"{layer['name']}: std {layer['std']:.6g}, gain {layer['gain']:g}", err=True)
+
+
+def _chain(stated: dict[str, Any]) -> dict[str, Any]:
+    """Return what flags say of a chain, as a request has it."""
+    given = {name: value for name, value in stated.items() if value is not None}
+    activation = {"name": given["activation"]}
+    if "slope" in given:
+        activation["negative_slope"] = given["slope"]
+    asked: dict[str, Any] = {"activation": activation, "input": {}}
+    if "residual_scale" in given:
+        asked["residual_scale"] = given["residual_scale"]
+    if "size" in given:
+        asked["input"]["size"] = [int(each) for each in given["size"].split(",")]
+    if "variance" in given:
+        asked["input"]["variance"] = given["variance"]
+    return asked
+
+
+def _init(text: str) -> Any:
+    return json.loads(text) if text.startswith("{") else text
+
+
+def _request(recipe: BinaryIO, asked: dict[str, Any]) -> bytes:
+    """Return a request whose recipe is what the client wrote, to the letter."""
+    return b'{"recipe": ' + recipe.read() + b", " + json.dumps(asked).encode()[1:]

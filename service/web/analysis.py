@@ -1,0 +1,85 @@
+"""``POST /v1/analysis`` and ``POST /v1/calibrate``: what a recipe does to signals, and LSUV."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.analysis import analyse, calibrate
+from service.analysis.question import Calibration, Question
+from service.settings import Settings
+from service.web.admission import Quota
+from service.web.body import json_of
+from service.web.openapi import body_of, problems
+from service.web.visits import visit_of
+
+router = APIRouter(prefix="/v1", tags=["analysis"])
+
+_LAYERS = [
+    {"name": f"fc{i}", "type": "linear", "in_features": 512, "out_features": 512} for i in (1, 2, 3)
+]
+_RECIPE = {"seed": 42, "init": "xavier_normal", "layers": _LAYERS}
+
+_ANALYSED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Curves, a value for each layer, and a verdict for each of them.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
+    **problems(400, 408, 413, 415, 422, 429),
+}
+_CALIBRATED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The recipe with a gain for each layer, and how each was found.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
+    **problems(400, 408, 413, 415, 422, 429),
+}
+_QUESTION = body_of(
+    Question,
+    {
+        "Xavier for ReLU": {
+            "summary": "Three layers under Xavier, with He beside it",
+            "value": {"recipe": _RECIPE, "activation": "relu", "compare": ["kaiming_normal"]},
+        }
+    },
+)
+_CALIBRATION = body_of(
+    Calibration,
+    {"tanh": {"summary": "LSUV for tanh", "value": {"recipe": _RECIPE, "activation": "tanh"}}},
+)
+
+
+@router.post("/analysis", response_class=Response, responses=_ANALYSED, openapi_extra=_QUESTION)
+async def analysis(request: Request) -> Response:
+    """Tell what a recipe's layers do to signals and gradients, and which init suits them."""
+    return await _answered(request, analyse)
+
+
+@router.post(
+    "/calibrate", response_class=Response, responses=_CALIBRATED, openapi_extra=_CALIBRATION
+)
+async def calibration(request: Request) -> Response:
+    """Find LSUV's gain for each layer of a recipe, on a seeded Gaussian batch."""
+    return await _answered(request, calibrate)
+
+
+async def _answered(request: Request, work: Callable[..., dict[str, Any]]) -> Response:
+    """Answer in a thread, once there is a place for it.
+
+    Raises:
+        Busy: There was none in the time that a request may wait.
+    """
+    settings: Settings = request.app.state.settings
+    places: Quota = request.app.state.analyses
+    text = await json_of(request)
+    payer = visit_of(request.scope).payer
+    await places.wait(payer, settings.queue_timeout)
+    try:
+        pipeline = request.app.state.pipeline
+        found = await to_thread.run_sync(work, text, settings, pipeline)
+    finally:
+        places.give(payer)
+    return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
