@@ -59,8 +59,9 @@ def _bars(found: dict[str, Any], curve: dict[str, Any]) -> list[tuple[Any, ...]]
     """Return rows for a terminal: at most so many layers, evenly, with first and last."""
     shown = curve["measured"] or curve["theory"]
     ln_10 = math.log(10)
-    depth = len(found["layers"])
-    rows = sorted({round(i * (depth - 1) / (_ROWS - 1)) for i in range(_ROWS)})
+    stream = [index for index, layer in enumerate(found["layers"]) if layer["on_stream"]]
+    steps = (round(i * (len(stream) - 1) / (_ROWS - 1)) for i in range(_ROWS))
+    rows = [stream[step] for step in sorted(set(steps))]
     return [
         (
             found["layers"][row]["name"],

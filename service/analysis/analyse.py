@@ -9,7 +9,7 @@ from typing import Any
 from service.analysis.chain import Chain
 from service.analysis.critical import critical
 from service.analysis.curves import measured_curves, theory_curves
-from service.analysis.links import branch_of, chain_of
+from service.analysis.links import chain_of
 from service.analysis.measure import excess, measured
 from service.analysis.question import Question, ask, within
 from service.analysis.theory import theory_of
@@ -49,7 +49,7 @@ class _Candidate:
     @property
     def change(self) -> Change:
         """What it does to what passes."""
-        return change_of(self.theory)
+        return change_of(self.theory, self.chain.on_stream)
 
 
 def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
     listed = [_listed(name, rival) for name, rival in rivals]
     found = critical(own.chain.last)
     return {
-        "layers": _layers(own.chain, recipe),
+        "layers": _layers(own.chain),
         "curves": curves,
         "critical": found and found._asdict(),
         "usual": listed,
@@ -91,7 +91,7 @@ def _candidate(label: str, recipe: Recipe, asked: Question, limits: Limits) -> _
     with within("/recipe"):
         plan = compile(whole, limits)
     chain = chain_of(asked, whole, plan, limits)
-    theory = theory_of(chain, asked.input.variance, asked.input.correlation)
+    theory = theory_of(chain, asked.input.correlation)
     return _Candidate(label, whole, chain, theory_curves(chain, theory))
 
 
@@ -179,9 +179,8 @@ def _listed(name: Usual, candidate: _Candidate) -> dict[str, Any]:
     }
 
 
-def _layers(chain: Chain, recipe: Recipe) -> list[dict[str, Any]]:
+def _layers(chain: Chain) -> list[dict[str, Any]]:
     after = [*(link.before for link in chain.layers[1:]), chain.last]
-    places = {f"/recipe/layers/{i}": branch_of(layer) for i, layer in enumerate(recipe.layers)}
     return [
         {
             "name": link.name,
@@ -189,9 +188,9 @@ def _layers(chain: Chain, recipe: Recipe) -> list[dict[str, Any]]:
             "fan_in": link.fan_in,
             "fan_out": link.fan_out,
             "activation": activation.model_dump(exclude_none=True),
-            "branch": places[link.pointer],
+            "on_stream": is_on_stream,
         }
-        for link, activation in zip(chain.layers, after, strict=True)
+        for link, activation, is_on_stream in zip(chain.layers, after, chain.on_stream, strict=True)
     ]
 
 

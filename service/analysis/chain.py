@@ -21,15 +21,21 @@ class Held(NamedTuple):
     Args:
         tensor: As planned.
         letters: What each axis is: O out, I in, any other a place.
+        part: Which of its equal parts, along the outputs, is meant.
+        parts: How many it has.
     """
 
     tensor: PlannedTensor
     letters: str
+    part: int | None = None
+    parts: int = 1
 
     @property
     def square(self) -> float:
         """The second moment of its values."""
         regions = self.tensor.drawn_regions
+        if self.part is not None and len(regions) == self.parts:
+            regions = (regions[self.part],)
         total = sum(r.stop - r.start for r in regions)
         return math.fsum(
             (r.stop - r.start) / total * sum(moment**2 for moment in r.law.moments) for r in regions
@@ -114,11 +120,13 @@ class Chain(NamedTuple):
         links: At least one has weights.
         last: The activation after the last of them.
         scale: What a residual branch is multiplied by.
+        variance: Of what enters.
     """
 
     links: tuple[Link, ...]
     last: Activation
     scale: float
+    variance: float
 
     @property
     def layers(self) -> list[Link]:
@@ -127,6 +135,20 @@ class Chain(NamedTuple):
 
     @property
     def ends(self) -> list[int]:
-        """For each of those, the last link before the next one: where its output is looked at."""
-        starts = [i for i, link in enumerate(self.links) if link.has_weights]
-        return [*(start - 1 for start in starts[1:]), len(self.links) - 1]
+        """For each of those, the link behind which its output is looked at."""
+        ends: list[int] = []
+        for index, link in enumerate(self.links):
+            if link.has_weights:
+                ends.append(index)
+            elif ends and ends[-1] == index - 1 and not link.opens:
+                ends[-1] = index  # a norm behind it; before a branch it is the branch's own
+        return ends
+
+    @property
+    def on_stream(self) -> list[bool]:
+        """For each of those, whether its output goes on, and is no part of a residual branch."""
+        inside, after = False, []
+        for link in self.links:
+            inside = (inside or link.opens) and not link.closes
+            after.append(not inside)
+        return [after[end] for end in self.ends]

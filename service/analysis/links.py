@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from service.analysis import transformer
 from service.analysis.activation import Activation
 from service.analysis.chain import LINEAR, Chain, Held, Link
 from service.analysis.question import Chain as Asked
@@ -41,16 +42,39 @@ def chain_of(asked: Asked, recipe: Recipe, plan: Plan, limits: Limits) -> Chain:
     """
     problems: list[Problem] = []
     tensors = {tensor.name: tensor for tensor in plan.tensors}
+    if recipe.model is not None and not recipe.layers:
+        return _of_model(asked, recipe, tensors, limits)
     links = [
         _link(layer, recipe, index, tensors, problems) for index, layer in enumerate(recipe.layers)
     ]
     _raise_if_any(problems)
     made = [link for link in links if link is not None]
-    _raise_if_any(_check_size(asked, made, recipe, limits))
+    _raise_if_any(_check_size(asked, made, limits))
     made = _branched(list(_placed(asked, made, problems)), recipe, problems)
     activations = _activations(asked, sum(link.has_weights for link in made), problems)
     _raise_if_any(problems)
-    return Chain(tuple(_activated(made, activations)), activations[-1], asked.residual_scale)
+    activated = tuple(_activated(made, activations))
+    return Chain(activated, activations[-1], asked.residual_scale, asked.input.variance)
+
+
+def _of_model(
+    asked: Asked, recipe: Recipe, tensors: dict[str, PlannedTensor], limits: Limits
+) -> Chain:
+    """Return the chain that a recipe's model is, from where its residual stream begins.
+
+    Raises:
+        InvalidRecipe: It is none.
+    """
+    activation, variance = asked.activation, asked.input.variance
+    if "activation" not in asked.model_fields_set:
+        activation = transformer.activation_of(recipe)
+    if not isinstance(activation, Activation):
+        raise InvalidRecipe([Problem("/activation", "a model has one activation in all blocks")])
+    links = transformer.links_of(recipe, tensors, activation)
+    _raise_if_any(_too_long(asked, len(links), "/recipe/model", limits))
+    if "variance" not in asked.input.model_fields_set:
+        variance = transformer.stream_of(recipe, tensors)
+    return Chain(tuple(links), LINEAR, asked.residual_scale, variance)
 
 
 def _raise_if_any(problems: Sequence[Problem]) -> None:
@@ -58,19 +82,14 @@ def _raise_if_any(problems: Sequence[Problem]) -> None:
         raise InvalidRecipe(problems[: Limits().max_errors])
 
 
-def _check_size(
-    asked: Asked, links: Sequence[Link], recipe: Recipe, limits: Limits
-) -> list[Problem]:
+def _check_size(asked: Asked, links: Sequence[Link], limits: Limits) -> list[Problem]:
     """Return what is wrong with a chain's length, and with that of its images."""
     first = next((link for link in links if link.has_weights), None)
     if first is None:
-        where = "model" if recipe.model else "layers"
         said = f"a chain is layers that follow each other: {_KNOWN}"
-        return [Problem(f"/recipe/{where}", said)]
+        return [Problem("/recipe/layers", said)]
     problems = []
-    if (count := len(links) * asked.inits) > (most := limits.max_analysis_layers):
-        said = f"{count} layers, over all inits; the limit (max_analysis_layers) is {most}"
-        problems.append(Problem("/recipe/layers", said))
+    problems += _too_long(asked, len(links), "/recipe/layers", limits)
     if asked.input.size is not None and not first.window:
         problems.append(Problem("/input/size", "a size is of images, before convolutions"))
     places = len(links) * math.prod(_size(asked, first))
@@ -78,6 +97,14 @@ def _check_size(
         said = f"{places} places over all layers; the limit (max_analysis_places) is {most}"
         problems.append(Problem("/input/size", said))
     return problems
+
+
+def _too_long(asked: Asked, length: int, place: str, limits: Limits) -> list[Problem]:
+    """Return what is wrong with so many links."""
+    if (count := length * asked.inits) <= (most := limits.max_analysis_layers):
+        return []
+    said = f"{count} layers, over all inits; the limit (max_analysis_layers) is {most}"
+    return [Problem(place, said)]
 
 
 def _size(asked: Asked, first: Link) -> tuple[int, ...]:

@@ -47,6 +47,9 @@ def calibrate(
         InvalidRecipe: It asks for what there is not, or for too much; or a scale does not exist.
     """
     asked, recipe = ask(Calibration, text, limits)
+    if not recipe.layers:
+        said = "gains are written into layers, and there are none: state them"
+        raise InvalidRecipe([Problem("/recipe/layers", said)])
     layers = [_orthonormal(layer) for layer in recipe.layers]
     recipe = recipe.model_copy(update={"layers": tuple(layers), "include": None})
     with within("/recipe"):
@@ -55,7 +58,7 @@ def calibrate(
     _check(chain, asked.batch if given is None else len(given), limits)
     if given is None:
         shape = shape_of(chain, asked.batch)
-        given = examples(shape, recipe.seed, asked.input.variance, 0.0, pipeline)
+        given = examples(shape, recipe.seed, chain.variance, 0.0, pipeline)
     elif chain.links[0].channels_first:
         given = np.moveaxis(given, 1, -1)
     scales = _scales(chain, Weights(plan, pipeline), given)

@@ -93,7 +93,7 @@ def _network(
 ) -> list[Layer]:
     weights = Weights(compile(recipe), pipeline)
     shape = shape_of(chain, batch)
-    start = examples(shape, recipe.seed, given.variance, given.correlation, pipeline)
+    start = examples(shape, recipe.seed, chain.variance, given.correlation, pipeline)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         passed = forward(chain, start, lambda link, values: applied(weights, link, values))
         end = gaussian(recipe.seed, _END, passed.left[-1].shape, pipeline)

@@ -38,9 +38,13 @@ class Weights:
         """Return a tensor as float64: its outputs first, then its inputs, then its window."""
         if held is None:
             return None
-        letters = held.letters
+        letters, tensor = held.letters, self._tensors[held.tensor.name]
         order = sorted(range(len(letters)), key=lambda axis: _rank(letters[axis]))
-        return np.transpose(self._read(self._tensors[held.tensor.name]), order)
+        values = np.transpose(self._read(tensor), order)
+        if held.part is None:
+            return values
+        size = held.tensor.shape[held.letters.index("O")] // held.parts
+        return values[held.part * size : (held.part + 1) * size]
 
     def read(self, name: str) -> Values:
         """Return a tensor as float64."""

@@ -57,7 +57,7 @@ class Passage(NamedTuple):
         link: The link.
         signal: Before the activation that is before the link.
         found: That activation's moments there.
-        pair: Averages over two examples; none where they are not followed.
+        pair: Averages over two examples; none for a norm.
     """
 
     link: Link
@@ -113,22 +113,20 @@ class Theory(NamedTuple):
     gradients: list[Gradient]
 
 
-def theory_of(chain: Chain, variance: float, correlation: float, *, pairs: bool = True) -> Theory:
+def theory_of(chain: Chain, correlation: float) -> Theory:
     """Return the theory of a chain.
 
     Args:
         chain: The links.
-        variance: Of what enters.
         correlation: Of two examples that enter.
-        pairs: Whether to follow correlations too, which takes most of the time.
     """
     passages: list[Passage] = []
     signals: list[Signal] = []
-    signal = stream = Signal(np.full(chain.links[0].places, variance), correlation)
+    signal = stream = Signal(np.full(chain.links[0].places, chain.variance), correlation)
     for link in chain.links:
         if link.opens:
             stream, signal = signal, Signal(signal.q, signal.correlation)
-        passage = _passage(link, signal, pairs=pairs)
+        passage = _passage(link, signal)
         signal = _through(passage)
         if link.closes:
             signal = _added(stream, signal, chain.scale**2, link.outputs)
@@ -137,9 +135,9 @@ def theory_of(chain: Chain, variance: float, correlation: float, *, pairs: bool 
     return Theory(passages, signals, _back(chain, passages, signal))
 
 
-def _passage(link: Link, signal: Signal, *, pairs: bool) -> Passage:
+def _passage(link: Link, signal: Signal) -> Passage:
     pair = None
-    if link.has_weights and pairs:
+    if link.has_weights:
         pair = joint(link.before, signal.mean, signal.correlation)
     return Passage(link, signal, moments(link.before, signal.q), pair)
 

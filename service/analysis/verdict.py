@@ -8,7 +8,7 @@ Source: Schoenholz et al. 2017, section 6: https://arxiv.org/abs/1611.01232
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from service.analysis.chain import Chain
@@ -84,13 +84,17 @@ class Change(NamedTuple):
         return self.spread <= _TRAINABLE and not self.alike
 
 
-def change_of(theory: Mapping[str, Any]) -> Change:
+def change_of(theory: Mapping[str, Any], on_stream: Sequence[bool]) -> Change:
     """Return the change that curves show.
 
     Args:
         theory: The curves, `curves.theory_curves`.
+        on_stream: The layers that count: a residual branch is what it adds.
     """
-    ln_q, ln_gradient = theory["ln_q"], theory["ln_gradient"]
+    ln_q, ln_gradient = (
+        [value for value, counts in zip(theory[name], on_stream, strict=True) if counts]
+        for name in ("ln_q", "ln_gradient")
+    )
     correlation = theory["correlation"][-1]
     alike = correlation is not None and correlation > _ALIKE
     if None in ln_q or None in ln_gradient:
