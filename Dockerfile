@@ -24,7 +24,8 @@ ENV PATH=/opt/tensorseed/bin:$PATH \
     TENSORSEED_HOST=0.0.0.0 \
     TENSORSEED_PORT=8000 \
     TENSORSEED_DATA_DIR=/data
-# The registry, where no TENSORSEED_DATABASE_URL is set: the only place that is written to.
+# Donors while they are used, and the registry where no TENSORSEED_DATABASE_URL is set: the only
+# place that is written to.
 # No program of the base may give its user another's rights, where --security-opt is forgotten too.
 RUN mkdir /data && chown 10001:10001 /data \
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} +

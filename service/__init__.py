@@ -5,6 +5,7 @@ One way through: text -> `parse` -> `Recipe` -> `compile` -> `Plan` -> `stream` 
 
 from importlib.metadata import version
 
+from service.donor import Donor, open_donor
 from service.errors import (
     InvalidRecipe,
     KernelUnavailable,
@@ -17,13 +18,14 @@ from service.errors import (
 from service.limits import Limits
 from service.output import generate, save_file
 from service.pipeline import stream
-from service.plan import Plan, compile, explain
+from service.plan import Plan, compile, explain, grown
 from service.recipe import Recipe, parse
 from service.verify import Verdict, verify
 
 __version__ = version("tensorseed")
 
 __all__ = [
+    "Donor",
     "InvalidRecipe",
     "KernelUnavailable",
     "Limits",
@@ -38,6 +40,8 @@ __all__ = [
     "compile",
     "explain",
     "generate",
+    "grown",
+    "open_donor",
     "parse",
     "save_file",
     "stream",

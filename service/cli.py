@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -93,6 +94,13 @@ def _cut(_: click.Context, __: click.Parameter, value: str | None) -> Cut | None
         raise click.BadParameter(error.errors()[0]["msg"]) from None
 
 
+_donor_option = click.option(
+    "--donor",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A safetensors file: tensors whose names and shapes it has are copied from it.",
+)
+
+
 def _check_folder(output: str) -> None:
     if output == "-":
         raise click.UsageError("with --shard-size the output is a folder")
@@ -109,14 +117,20 @@ def _check_folder(output: str) -> None:
     help="Write a folder instead: files of so many bytes at most (5GB, 500MB, 1GiB or a number),"
     " with their index, recipe.json and config.json.",
 )
-def generate(recipe: BinaryIO, output: str, cut: Cut | None) -> None:
+@_donor_option
+def generate(recipe: BinaryIO, output: str, cut: Cut | None, donor: Path | None) -> None:
     """Write the safetensors file of RECIPE (- is standard input)."""
     exit_on_termination(128 + signal.SIGTERM)  # by way of clean-up: no part of a file is left
-    parsed, plan = _compiled(recipe)
+    if cut is not None:
+        _check_folder(output)
+    with _grown(recipe, donor) as (parsed, plan):
+        _write(parsed, plan, output, cut)
+
+
+def _write(parsed: Recipe, plan: Plan, output: str, cut: Cut | None) -> None:
     settings = Settings()
     pipeline = settings.pipeline()
     if cut is not None:
-        _check_folder(output)
         files = checkpoint(parsed, plan, cut, settings)
         total = sum(file.nbytes for file in files.files.values())
         with progress(total, "generating") as advance:
@@ -132,10 +146,11 @@ def generate(recipe: BinaryIO, output: str, cut: Cut | None) -> None:
 @main.command()
 @click.argument("recipe", type=click.File("rb"))
 @click.option("--json", "as_json", is_flag=True, help="Print what POST /v1/plan answers.")
-def plan(recipe: BinaryIO, *, as_json: bool) -> None:
+@_donor_option
+def plan(recipe: BinaryIO, *, as_json: bool, donor: Path | None) -> None:
     """Explain RECIPE (- is standard input) without generating anything."""
-    parsed, compiled = _compiled(recipe)
-    explained = service.explain(parsed, compiled)
+    with _grown(recipe, donor) as (parsed, compiled):
+        explained = service.explain(parsed, compiled)
     if as_json:
         click.echo(json.dumps(explained, indent=2, ensure_ascii=False))
         return
@@ -145,9 +160,7 @@ def plan(recipe: BinaryIO, *, as_json: bool) -> None:
             row["dtype"],
             str(list(row["shape"])),
             row["scheme"],
-            row["distribution"],
-            f"{row['mean']:.6g}",
-            f"{row['std']:.6g}",
+            *(_donated(row) if row["scheme"] == "donor" else _drawn(row)),
         )
         for row in explained["tensors"]
     ]
@@ -158,6 +171,22 @@ def plan(recipe: BinaryIO, *, as_json: bool) -> None:
     )
     for warning in explained["warnings"]:
         click.echo(f"warning: {warning}", err=True)
+    if found := explained["donor"]:
+        click.echo(
+            f"{found['tensors_copied']} tensors, {found['bytes_copied']:,} bytes, are copied;"
+            f" {found['tensors_unused']} of the donor's are not used"
+        )
+        for entry in found["unused"]:
+            click.echo(f"not used: {entry['name']!a}: {entry['why']}")
+
+
+def _drawn(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["distribution"], f"{row['mean']:.6g}", f"{row['std']:.6g}"
+
+
+def _donated(row: dict[str, Any]) -> tuple[str, str, str]:
+    held = row["donor_dtype"]
+    return "" if held == row["dtype"] else f"cast from {held}", "", ""
 
 
 @main.command()
@@ -253,6 +282,17 @@ def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:
     limits = Settings()
     parsed = service.parse(recipe.read(), limits)
     return parsed, service.compile(parsed, limits)
+
+
+@contextmanager
+def _grown(recipe: BinaryIO, donor: Path | None) -> Iterator[tuple[Recipe, Plan]]:
+    """Compile a recipe, and copy from the donor as long as the block takes."""
+    parsed, plan = _compiled(recipe)
+    if donor is None:
+        yield parsed, plan
+        return
+    with service.open_donor(donor, Settings()) as held:
+        yield parsed, service.grown(plan, held)
 
 
 for _command in (analyse, calibrate, push, pull, url):

@@ -7,7 +7,9 @@ import json
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from service.errors import UnreadableFile
 
 RESERVED_METADATA = "tensorseed."
 """Metadata keys that begin so are the service's own."""
@@ -83,3 +85,52 @@ def header(entries: Iterable[Entry], metadata: Mapping[str, str]) -> bytes:
     text = f"{{{','.join(members)}}}".encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text
+
+
+class Readable(Protocol):
+    """What a header is read from."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return so many bytes, or as many as there are."""
+
+
+def read_header(file: Readable, max_bytes: int) -> tuple[dict[str, Any], int]:
+    """Return what a safetensors file lists, by name, and where its tensors begin.
+
+    Of an entry only the offsets are looked at: two integers, in order, neither negative.
+
+    Args:
+        file: Any file, at its beginning.
+        max_bytes: Most bytes that the header may have.
+
+    Raises:
+        UnreadableFile: It is not a safetensors file.
+    """
+    length = file.read(8) or b""
+    size = struct.unpack("<Q", length)[0] if len(length) == 8 else 0
+    if not 2 <= size <= max_bytes:
+        raise UnreadableFile(
+            f"no safetensors header: its length, {size}, is not 2 to {max_bytes} bytes"
+        )
+    text = file.read(size) or b""
+    try:
+        document: dict[str, Any] = json.loads(text if len(text) == size else b"")
+        document.pop("__metadata__", None)
+        spans = [tuple(entry["data_offsets"]) for entry in document.values()]
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+        raise UnreadableFile("no safetensors header: it is not one JSON object") from None
+    if not all(
+        len(s) == 2 and type(s[0]) is type(s[1]) is int and 0 <= s[0] <= s[1] for s in spans
+    ):
+        raise UnreadableFile("no safetensors header: an offset makes no sense")
+    return document, 8 + size
+
+
+def gap(spans: Iterable[list[int]], held: int) -> str | None:
+    """Say where tensors do not tile the ``held`` bytes; the official reader takes no other file."""
+    told = 0
+    for begin, end in sorted(spans):
+        if begin != told:
+            return f"the header leaves a hole or overlaps at byte {min(begin, told)}"
+        told = end
+    return f"the header tells of {told} bytes, and {held} follow it" if told != held else None

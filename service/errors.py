@@ -114,7 +114,7 @@ class KernelUnavailable(TensorseedError):
 
 
 class UnreadableFile(TensorseedError):
-    """A file to be verified is not a safetensors file."""
+    """A file to be verified, or a donor, is not a safetensors file."""
 
 
 class UnreadableLink(TensorseedError):

@@ -80,11 +80,17 @@ class Settings(Limits, BaseSettings):
     max_analyses: int = Field(
         2, ge=1, le=1024, description="analyses and calibrations at once, in each process"
     )
+    max_donors: int = Field(4, ge=1, le=1024, description="donors on disk at once, in each process")
+    max_donor_bytes: int = Field(
+        2**30,
+        ge=0,
+        description="bytes of a donor that is sent, on disk in data_dir; 0: none is taken",
+    )
     queue_timeout: float = Field(
         5.0,
         ge=0,
         le=3600,
-        description="seconds that a body, or an analysis, waits for others to end",
+        description="seconds that a body, an analysis or a donor waits for others to end",
     )
     stall_timeout: float = Field(
         60.0, gt=0, le=86_400, description="seconds after which a reader that takes nothing is cut"
@@ -99,6 +105,7 @@ class Settings(Limits, BaseSettings):
     keys_file: str = Field("", description="file of such entries, a line each")
     metrics: bool = Field(default=True, description="whether /metrics is there, for Prometheus")
     docs: bool = Field(default=True, description="whether /docs and /openapi.json are there")
+    playground: bool = Field(default=True, description="whether / is a page to try recipes on")
     trusted_proxies: str = Field(
         "127.0.0.1",
         description="addresses whose X-Forwarded-For is believed, separated by commas; * is any",
@@ -108,7 +115,10 @@ class Settings(Limits, BaseSettings):
         (), description="origins that browsers may call from, separated by commas; * is any"
     )
     body_timeout: float = Field(
-        30.0, gt=0, allow_inf_nan=False, description="seconds for a recipe to arrive"
+        30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds for a recipe to arrive; a donor has one more for every 64 KiB of it",
     )
     drain_timeout: int = Field(30, ge=0, description="seconds for bodies to finish at the end")
     drain_delay: float = Field(

@@ -57,8 +57,17 @@ def _fill_bytes(
     first, skip = divmod(offset, size)
     elements = -(-(skip + len(out)) // size)
     if elements * size == len(out):
-        fill_elements(tensor, first, out, backend, memo)
+        _fill_elements(tensor, first, out, backend, memo)
     else:
         whole = np.empty(elements * size, dtype=np.uint8)
-        fill_elements(tensor, first, whole, backend, memo)
+        _fill_elements(tensor, first, whole, backend, memo)
         out[:] = whole[skip : skip + len(out)]
+
+
+def _fill_elements(
+    tensor: PlannedTensor, first: int, out: NDArray[np.uint8], backend: Backend, memo: Memo
+) -> None:
+    if tensor.donor:
+        tensor.donor.fill(first, out, tensor.dtype)
+    else:
+        fill_elements(tensor, first, out, backend, memo)

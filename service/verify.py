@@ -1,7 +1,6 @@
 """Whether a file holds a recipe's tensors, and if not, which differs first."""
 
 import json
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from service.errors import UnreadableFile, shown
+from service.container import gap, read_header
+from service.errors import shown
 from service.limits import Limits
 from service.pipeline import Pipeline, shared
 from service.plan import Plan, PlannedTensor
@@ -52,7 +52,7 @@ def verify(
         OSError: It cannot be read.
     """
     with path.open("rb") as file:
-        listed, start = _read_header(file)
+        listed, start = read_header(file, 4 * Limits().max_header_bytes)
         size = path.stat().st_size
         if difference := _difference_in_header(plan, listed, size - start):
             return Verdict(difference)
@@ -68,25 +68,6 @@ def verify(
     return Verdict("every tensor is the recipe's; the header is not, byte for byte", matches=True)
 
 
-def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
-    length = file.read(8)
-    size = struct.unpack("<Q", length)[0] if len(length) == 8 else 0
-    if not 2 <= size <= 4 * Limits().max_header_bytes:
-        raise UnreadableFile("no safetensors header: its length makes no sense")
-    text = file.read(size)
-    try:
-        document: dict[str, Any] = json.loads(text if len(text) == size else b"")
-        document.pop("__metadata__", None)
-        spans = [tuple(entry["data_offsets"]) for entry in document.values()]
-    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
-        raise UnreadableFile("no safetensors header: it is not one JSON object") from None
-    if not all(
-        len(s) == 2 and type(s[0]) is type(s[1]) is int and 0 <= s[0] <= s[1] for s in spans
-    ):
-        raise UnreadableFile("no safetensors header: an offset makes no sense")
-    return document, 8 + size
-
-
 def _difference_in_header(plan: Plan, listed: dict[str, Any], held: int) -> str | None:
     for tensor in plan.tensors:
         if tensor.name not in listed:
@@ -97,7 +78,7 @@ def _difference_in_header(plan: Plan, listed: dict[str, Any], held: int) -> str 
     extra = next((name for name in listed if name not in known), None)
     if extra is not None:
         return f"{shown(extra)} is in the file and not in the recipe"
-    return _gap([entry["data_offsets"] for entry in listed.values()], held)
+    return gap([entry["data_offsets"] for entry in listed.values()], held)
 
 
 def _difference_in_entry(tensor: PlannedTensor, entry: dict[str, Any]) -> str | None:
@@ -109,16 +90,6 @@ def _difference_in_entry(tensor: PlannedTensor, entry: dict[str, Any]) -> str | 
     if end - begin != tensor.end - tensor.begin:
         return f"has {end - begin} bytes, not {tensor.end - tensor.begin}"
     return None
-
-
-def _gap(spans: list[list[int]], held: int) -> str | None:
-    """Say where the tensors do not tile the ``held`` bytes; the official reader takes no other."""
-    told = 0
-    for begin, end in sorted(spans):
-        if begin != told:
-            return f"the header leaves a hole or overlaps at byte {min(begin, told)}"
-        told = end
-    return f"the header tells of {told} bytes, and {held} follow it" if told != held else None
 
 
 def _first_difference(

@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+import service
 from service.catalogue import framework, model_schemes, schemes
 from service.schemes import FRAMEWORKS
 from service.settings import Settings
-from tests.support import ROOT, file_of, plan_of, recipe_of, tensor
+from tests.support import ROOT, bytes_of, file_of, plan_of, recipe_of, tensor
 
 RECIPE = recipe_of(tensor(shape=[30, 20]), tensor("xavier", [4, 4], "v", dtype="BF16"))
 
@@ -242,3 +245,46 @@ def test_environment_of_a_worker_is_another() -> None:
     finally:
         os.environ.clear()
         os.environ.update(saved)
+
+
+def test_grown_file_or_plan_is_not_the_librarys(recipe: Path, tmp_path: Path) -> None:
+    values = np.arange(16, dtype=np.float32).reshape(4, 4)
+    save_file({"v": values, "w": values, "\x1b[2J": values}, tmp_path / "donor")
+    with service.open_donor(tmp_path / "donor") as donor:
+        plan = service.grown(plan_of(RECIPE), donor)
+        body, etag = bytes_of(plan), plan.etag
+    flags = ("--donor", tmp_path / "donor")
+    assert run("generate", recipe, "-o", tmp_path / "m", *flags).returncode == 0
+    assert (tmp_path / "m").read_bytes() == body
+    done = run("generate", recipe, "-o", tmp_path / "shards", "--shard-size", "2kB", *flags)
+    assert done.returncode == 0
+    shards = [path.read_bytes() for path in sorted((tmp_path / "shards").glob("*.safetensors"))]
+    assert len(shards) == 2
+    assert shards[1].endswith(body[-32:])
+    table = run("plan", recipe, *flags).stdout.decode()
+    assert etag in table
+    assert "1 tensors, 32 bytes, are copied; 2 of the donor's are not used" in table
+    assert "not used: 'w': its shape is [4, 4], the recipe's [30, 20]" in table
+    assert r"not used: '\x1b[2J': the recipe makes no such tensor" in table
+    assert "│ v      │ BF16  │ [4, 4]   │ donor  │ cast from F32 │      │      │" in table
+    assert json.loads(run("plan", recipe, "--json", *flags).stdout)["etag"] == etag
+
+
+def test_donor_that_is_none_leaves_a_file(recipe: Path, tmp_path: Path) -> None:
+    save_file({"x": np.ones(3, np.float32)}, tmp_path / "other")
+    (tmp_path / "text").write_text("not safetensors", "utf-8")
+    for name in ("text", "missing", "other"):
+        done = run("generate", recipe, "-o", tmp_path / "out", "--donor", tmp_path / name)
+        assert done.returncode in {1, 2}
+        assert done.stderr
+        assert b"Traceback" not in done.stderr
+        assert not (tmp_path / "out").exists()
+
+
+def test_file_grows_onto_its_own_donor(recipe: Path, tmp_path: Path) -> None:
+    values = np.ones((4, 4), np.float32)
+    save_file({"v": values}, tmp_path / "m")
+    for _ in range(2):
+        done = run("generate", recipe, "-o", tmp_path / "m", "--donor", tmp_path / "m")
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "m").read_bytes()[-32:] == b"\x80\x3f" * 16

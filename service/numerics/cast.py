@@ -149,3 +149,26 @@ DTYPES = {
     )
 }
 """Every dtype by its safetensors name; ``I64`` serves constants only."""
+
+_NAN = {"BF16": 0x7FC0, "F8_E4M3": 0x7F, "F8_E5M2": 0x7E}
+"""The quiet NaN of what NumPy has no type for: casts of drawn values never meet one."""
+
+
+def recast(raw: Array, held: DType, wanted: DType) -> Array:
+    """Return a file's bytes of one floating dtype as those of another, the nearest even.
+
+    An infinity, or what is too large, becomes infinite, and NaN in E4M3, which has no infinity; NaN
+    stays NaN with its sign.
+
+    Args:
+        raw: uint8, shape (bytes of whole elements,).
+        held: What they are.
+        wanted: What they are to be; narrower than F32 by way of F32, as drawn values are.
+    """
+    values = held.decoded(raw)
+    with np.errstate(over="ignore", invalid="ignore"):
+        made = np.asarray(wanted.cast(np, values), dtype=wanted.storage)
+    if (code := _NAN.get(wanted.name)) is not None and (lost := np.isnan(values)).any():
+        sign = np.signbit(values[lost]).astype(made.dtype) << (8 * wanted.size - 1)
+        made[lost] = sign | code
+    return made.view(np.uint8)

@@ -1,14 +1,37 @@
 """A plan in words and numbers: what each tensor will be, and why, with nothing generated."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from service.errors import SchemeError
+from service.errors import SchemeError, shown
 from service.plan.gains import chain, gains
 from service.plan.model import Plan, PlannedTensor, Region
 from service.recipe.model import Recipe
 from service.schemes.scheme import canonical
+
+_LISTED = 100
+"""Tensors of a donor that are listed, of those copied and of those not used."""
+
+_UNKNOWN: dict[str, Any] = dict.fromkeys(
+    (
+        "init",
+        "distribution",
+        "fan_in",
+        "fan_out",
+        "gain",
+        "forward_gain",
+        "backward_gain",
+        "formula",
+        "source",
+        "mean",
+        "std",
+        "low",
+        "high",
+    )
+)
+"""What a row says where there is no scheme to say it."""
 
 
 def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
@@ -21,7 +44,7 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
     Returns:
         JSON-ready: per tensor its scheme with formula and source, law, fans, gains, moments, range
         and place in the file; the gains of all layers as a chain, which they are only where each
-        follows the other; totals, identities and warnings.
+        follows the other; totals, identities and warnings; what comes from a donor.
     """
     return {
         "generator": plan.generator,
@@ -31,9 +54,23 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
         "total_bytes": plan.nbytes,
         "header_bytes": len(plan.header),
         "forward": plan.forward,
-        "chain": None if recipe.model else chain(_in_order(plan)),
+        "chain": None if recipe.model else chain(t for t in _in_order(plan) if t.donor is None),
         "warnings": [warning.detail for warning in plan.warnings],
+        "donor": None if plan.unused is None else _donor(plan, plan.unused),
         "tensors": [_tensor(tensor) for tensor in plan.tensors],
+    }
+
+
+def _donor(plan: Plan, unused: Mapping[str, str]) -> dict[str, Any]:
+    copied = [tensor for tensor in plan.tensors if tensor.donor]
+    return {
+        "tensors_copied": len(copied),
+        "bytes_copied": sum(tensor.nbytes for tensor in copied),
+        "copied": [tensor.name for tensor in copied[:_LISTED]],
+        "tensors_unused": len(unused),
+        "unused": [
+            {"name": shown(name), "why": why} for name, why in islice(unused.items(), _LISTED)
+        ],
     }
 
 
@@ -54,6 +91,8 @@ def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
         row |= {"full_shape": tensor.full_shape, "slice": tensor.block}
     if tensor.order:
         row |= {"draw_order": tensor.order}
+    if tensor.donor:
+        return row | {"scheme": "donor", "donor_dtype": tensor.donor.dtype} | _UNKNOWN
     regions = tensor.drawn_regions
     if len(regions) == 1:
         return row | _region(regions[0])
@@ -100,17 +139,9 @@ def _mixture(regions: Sequence[Region]) -> dict[str, Any]:
     mean = sum(weight * m for weight, m, _ in weighted)
     # hypot, because the square of a float64 may not be one.
     std = math.hypot(*(math.sqrt(w) * d for w, m, s in weighted for d in (s, m - mean)))
-    return {
+    return _UNKNOWN | {
         "scheme": "parts",
-        "init": None,
         "distribution": "mixture",
-        "fan_in": None,
-        "fan_out": None,
-        "gain": None,
-        "forward_gain": None,
-        "backward_gain": None,
-        "formula": None,
-        "source": None,
         "mean": mean,
         "std": std,
         "low": min(r.law.extremes[0] for r in regions),

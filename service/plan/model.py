@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from service.distributions import Distribution
+from service.donor import DonorTensor
 from service.errors import Problem
 from service.numerics.cast import DType
 from service.numerics.fans import Geometry
@@ -67,6 +68,7 @@ class PlannedTensor(NamedTuple):
         order: The drawn axes in the order in which the file has them; empty: as they are.
         shuffle: A drawn axis and the order of its coordinates in the file, where that differs.
         begin: Offset of its first byte from the end of the header.
+        donor: What its values are copied from, where they are not drawn.
     """
 
     name: str
@@ -81,6 +83,7 @@ class PlannedTensor(NamedTuple):
     order: tuple[int, ...] = ()
     shuffle: tuple[int, tuple[int, ...]] | None = None
     begin: int = 0
+    donor: DonorTensor | None = None
 
     @property
     def elements(self) -> int:
@@ -126,8 +129,11 @@ class PlannedTensor(NamedTuple):
         ``law stream slice``, where several laws are ``axis:start-stop=law`` joined by ``;`` and the
         slice is ``start:stop/dimension`` an axis, joined by ``,``. A file that has the axes in
         another order adds that, ``order 1,0``, and one that has coordinates of an axis in another
-        order ``shuffle 0:1,0,2``.
+        order ``shuffle 0:1,0,2``. Of a tensor that is copied: ``donor``, its dtype there and the
+        SHA-256 of its bytes there, which are read for it.
         """
+        if self.donor:
+            return f"donor {self.donor.dtype} {self.donor.sha256}\n"
         if len(self.regions) == 1:
             laws = self.regions[0].identity
         else:
@@ -154,6 +160,7 @@ class Plan:
         warnings: What is allowed and probably not meant.
         forward: Constants that the forward pass needs, by name.
         asked: The tensors' names in the recipe's order.
+        unused: Tensors of the donor that are not copied, with the reason; None without a donor.
         memo: What the chunks of one file share; it has no part in what the file is.
     """
 
@@ -164,6 +171,7 @@ class Plan:
     warnings: tuple[Problem, ...] = ()
     forward: dict[str, float] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
+    unused: Mapping[str, str] | None = None
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     @cached_property
@@ -177,6 +185,7 @@ class Plan:
         return any(
             actual > _QUICK.get(setting, 0)
             for tensor in self.tensors
+            if tensor.donor is None
             for region in tensor.regions
             for setting, actual in region.law.demands.items()
         )

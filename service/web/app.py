@@ -22,6 +22,7 @@ from service.web import (
     names,
     openapi,
     plan,
+    playground,
     problems,
     recipes,
     weights,
@@ -111,6 +112,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = _metrics(app.state.pipeline)
     app.state.bodies = Bodies(app.state.pipeline, settings, app.state.metrics)
     app.state.analyses = Quota(settings.max_analyses, "analyses", "max_analyses")
+    app.state.donors = Quota(settings.max_donors, "donors", "max_donors")
     app.state.drain = Drain(settings.drain_delay)
     app.state.visits = set[Visit]()
     app.state.keys = settings.known_keys()
@@ -120,6 +122,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     routers = [m.router for m in (weights, plan, analysis, recipes, names, catalogue, health)]
     if settings.metrics:
         routers.append(health.metrics_router)
+    if settings.playground:
+        routers.append(playground.router)
     routers.append(hub.router)  # last, for its paths match much
     for router in routers:
         app.include_router(router)

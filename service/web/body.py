@@ -7,11 +7,14 @@ from typing import TypeVar
 
 from fastapi import HTTPException, Request
 
+from service.donor import donor_of
 from service.errors import RecipeTooLarge
-from service.plan import Plan, compile
+from service.plan import Plan, compile, grown
 from service.recipe import Recipe, parse
 from service.settings import Settings
+from service.web import form
 from service.web.bodies import Bodies
+from service.web.parts import MEDIA_TYPE
 from service.web.planning import Planning
 from service.web.visits import visit_of
 
@@ -23,41 +26,51 @@ _QUICK = {"zeros", "ones", "constant", "uniform", "normal", "xavier", "kaiming",
 _SHORTEST = 80
 """Bytes of a recipe that may describe a tensor."""
 
-_DISCARDED = 4
-"""Times the limit that are read and dropped: most clients read no answer until they have sent."""
-
 
 Made = TypeVar("Made")
 
 
-async def planned(request: Request, make: Callable[[Recipe, Plan], Made]) -> Made:
+async def planned(
+    request: Request, make: Callable[[Recipe, Plan], Made], *, takes_donor: bool = False
+) -> Made:
     """Return what is made of the recipe in a request's body.
 
     Args:
         request: Its body is read here.
         make: From the recipe and its plan, in the same thread that compiles it.
+        takes_donor: Whether the body may be a form with a donor, from which the plan is grown.
 
     Raises:
-        HTTPException: 415 for another media type or an encoded body, 408 for one that stalls.
+        HTTPException: 415 for another media type or an encoded body, 408 for one that stalls; and
+            what `form.received` raises.
         RecipeTooLarge: Declared or sent, more than ``max_body_bytes``.
-        Busy: As many tensors are under way as may be at once.
+        Busy: As many tensors, or donors, are under way as may be at once.
         MalformedRecipe: Not strict JSON.
         InvalidRecipe: It cannot be carried out.
+        UnreadableFile: The donor is not a safetensors file.
     """
     settings: Settings = request.app.state.settings
-    text = await json_of(request)
+    bodies: Bodies = request.app.state.bodies
+    visit, donor = visit_of(request.scope), None
+    if takes_donor and media_type_of(request) == MEDIA_TYPE:
+        _check_encoding(request)
+        text, donor = await form.received(request)
+        bodies.hold_tensors(visit, len(text) // _SHORTEST)
+    else:
+        text = await json_of(request)
 
     def work() -> tuple[Made, int]:
         recipe = parse(text, settings)
         plan = compile(recipe, settings)
+        if donor:
+            plan = grown(plan, donor_of(donor, settings))
         return make(recipe, plan), len(plan.tensors)
 
-    if len(text) <= _TINY and _is_quick(recipe := parse(text, settings)):
+    if donor is None and len(text) <= _TINY and _is_quick(recipe := parse(text, settings)):
         return make(recipe, compile(recipe, settings))
     planning: Planning = request.app.state.planning
     made, tensors = await planning.run(text, work)
-    bodies: Bodies = request.app.state.bodies
-    bodies.hold_tensors(visit_of(request.scope), tensors)
+    bodies.hold_tensors(visit, tensors)
     return made
 
 
@@ -83,7 +96,8 @@ async def received(request: Request) -> bytes:
         RecipeTooLarge: Declared or sent, more than ``max_body_bytes``.
     """
     settings: Settings = request.app.state.settings
-    _check_headers(request, settings)
+    _check_encoding(request)
+    _check_length(request, settings)
     try:
         async with asyncio.timeout(settings.body_timeout):
             return await _read(request, settings.max_body_bytes)
@@ -110,14 +124,17 @@ def media_type_of(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _check_headers(request: Request, settings: Settings) -> None:
+def _check_encoding(request: Request) -> None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON without a Content-Encoding"
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body without a Content-Encoding"
         )
+
+
+def _check_length(request: Request, settings: Settings) -> None:
     declared = request.headers.get("content-length", "")
     waits = "expect" in request.headers  # has sent nothing yet, and need not
-    most = settings.max_body_bytes if waits else _DISCARDED * settings.max_body_bytes
+    most = settings.max_body_bytes if waits else form.DISCARDED * settings.max_body_bytes
     if declared.isdecimal() and int(declared[:20]) > most:
         raise _too_large(f"{declared[:20]} bytes were announced", settings.max_body_bytes)
 
@@ -131,7 +148,7 @@ async def _read(request: Request, limit: int) -> bytes:
         if total <= limit:
             bodies.hold_tensors(visit, total // _SHORTEST)
             text += piece
-        elif total > _DISCARDED * limit:
+        elif total > form.DISCARDED * limit:
             break
     if total > limit:
         raise _too_large(f"more than {limit} bytes were sent", limit)

@@ -77,8 +77,31 @@ def _schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REFERENCE.format(model=kind.__name__)}
 
 
+def _grown(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the request body of a route that takes a donor too, in a form beside the recipe."""
+    donor = {"type": "string", "format": "binary", "description": "A safetensors file."}
+    form = {
+        "schema": {
+            "type": "object",
+            "properties": {"recipe": _schema_of(Recipe), "donor": donor},
+            "required": ["recipe", "donor"],
+            "additionalProperties": False,
+        },
+        "encoding": {
+            "recipe": {"contentType": "application/json"},
+            "donor": {"contentType": "application/octet-stream"},
+        },
+    }
+    requested = body["requestBody"]
+    content = requested["content"] | {"multipart/form-data": form}
+    return {"requestBody": requested | {"content": content}}
+
+
 RECIPE_BODY = body_of(Recipe, EXAMPLES)
 """The request body of every route that takes a recipe."""
+
+GROWN_BODY = _grown(RECIPE_BODY)
+"""The request body of those that take a donor too."""
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

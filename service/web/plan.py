@@ -9,7 +9,7 @@ from starlette.responses import Response
 from service.plan import Plan, explain
 from service.recipe import Recipe
 from service.web.body import planned
-from service.web.openapi import RECIPE_BODY, problems
+from service.web.openapi import GROWN_BODY, problems
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 
@@ -18,14 +18,14 @@ _BODY: dict[int | str, dict[str, Any]] = {
         "description": "What each tensor will be, and why; totals, identities and warnings.",
         "content": {"application/json": {"schema": {"type": "object"}}},
     },
-    **problems(400, 408, 413, 415, 422, 429),
+    **problems(400, 408, 413, 415, 422, 429, 503),
 }
 
 
-@router.post("/plan", response_class=Response, responses=_BODY, openapi_extra=RECIPE_BODY)
+@router.post("/plan", response_class=Response, responses=_BODY, openapi_extra=GROWN_BODY)
 async def plan(request: Request) -> Response:
     """Explain a recipe: per tensor the scheme, law, fans, gain, moments and place in the file."""
-    return await planned(request, _explained)
+    return await planned(request, _explained, takes_donor=True)
 
 
 def _explained(recipe: Recipe, plan: Plan) -> Response:

@@ -6,11 +6,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from service.checkpoint import Part
+from service.plan import Plan
+from service.recipe import Recipe
 from service.settings import Settings
 from service.web import files
 from service.web.bodies import Bodies
 from service.web.body import planned
-from service.web.openapi import RECIPE_BODY, problems
+from service.web.openapi import GROWN_BODY, problems
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 _BODY: dict[int | str, dict[str, Any]] = {
@@ -28,13 +30,17 @@ _BODY: dict[int | str, dict[str, Any]] = {
             },
         },
     },
-    **problems(400, 408, 413, 415, 422, 429),
+    **problems(400, 408, 413, 415, 422, 429, 503),
 }
 
 
-@router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=RECIPE_BODY)
+@router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=GROWN_BODY)
 async def weights(request: Request, part: Annotated[Part, Query()]) -> Response:
     """Generate the weights of a recipe, or of a part of it, as one safetensors file."""
     bodies: Bodies = request.app.state.bodies
     settings: Settings = request.app.state.settings
-    return await planned(request, lambda _, plan: files.whole(part.of(plan, settings), bodies))
+
+    def answer(_: Recipe, plan: Plan) -> Response:
+        return files.whole(part.of(plan, settings), bodies)
+
+    return await planned(request, answer, takes_donor=True)

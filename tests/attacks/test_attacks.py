@@ -72,6 +72,7 @@ def test_attack_gets_another_answer(
 def test_row_of_abuses_is_missing() -> None:
     names = {module.__name__.rpartition(".")[2] for module in MODULES}
     assert names == {
+        "forms",
         "framing",
         "keys",
         "media_type",

@@ -15,13 +15,16 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 import service
 from service.recipe.link import MAX_LINK, link_of
 from service.settings import Settings
 from tests.deploy.proxy import NGINX, PATIENCE, Answer, Proxy, free_port, proxy
 from tests.support import ROOT, file_of, recipe_of, tensor, wait_until
+from tests.web.test_form import parts, stored
 from tests.web.test_life import SMALL, VAST, count
 from tests.web.test_streaming import MIB, connected, read_some, request_bytes
 from tools.live import LiveServer, live_server
@@ -264,6 +267,29 @@ def test_proxy_and_service_differ_in_the_largest_body(server: LiveServer, tmp_pa
         for request in (declared, chunked + padded(limit + 1) + b"\r\n0\r\n\r\n"):
             with front.connect() as connection:
                 assert status_of(connection, request) == 413
+
+
+def test_donor_waits_in_the_proxys_memory(server: LiveServer, tmp_path: Path) -> None:
+    """20 MB reach the replica before the last bytes are sent, and more than a recipe may have."""
+    donor = save({"w": np.ones((64, 64), np.float32), "x": np.zeros(5 << 20, np.float32)})
+    body = parts(recipe_of(tensor(shape=[64, 64])), donor)
+    kind = "Host: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    with proxy(tmp_path, [server]) as front:
+        for path, found in (
+            ("weights?include=w", b"\x00\x00\x80\x3f" * 4096),
+            ("plan", b'"donor"'),
+        ):
+            head = f"POST /v1/{path} HTTP/1.1\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
+            with front.connect() as connection:
+                connection.sendall(head.encode() + body[:-9])
+                assert wait_until(lambda: len(stored(server)) == 1, 10)
+                connection.sendall(body[-9:])
+                response = http.client.HTTPResponse(connection)
+                response.begin()
+                assert found in response.read()
+                assert response.status == 200
+            assert wait_until(lambda: not stored(server), 10)
+        assert front.ask("/.donor/weights").status == 404
 
 
 def test_one_address_takes_all_connections(server: LiveServer, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from service.numerics.cast import DTYPES
+from service.numerics.cast import DTYPES, recast
 
 ORACLES = {
     "F16": np.float16,
@@ -58,3 +58,43 @@ def test_narrow_dtype_skips_the_float32() -> None:
 @pytest.mark.parametrize(("value", "held"), [(3.0, True), (0.5, False), (2.0**53, False)])
 def test_i64_holds_what_it_should_not(value: float, *, held: bool) -> None:
     assert DTYPES["I64"].holds(value) is held
+
+
+def every_code(name: str) -> np.ndarray:
+    size = DTYPES[name].size
+    return np.arange(1 << 8 * size, dtype=f"<u{size}")
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_code_is_read_otherwise_than_by_the_oracle(name: str) -> None:
+    codes = every_code(name)
+    ours = DTYPES[name].decoded(codes.view(np.uint8))
+    with np.errstate(invalid="ignore"):
+        theirs = codes.view(ORACLES[name]).astype(np.float64)
+    lost = np.isnan(theirs)
+    assert (np.isnan(ours) == lost).all()
+    assert ours[~lost].tobytes() == theirs[~lost].tobytes()
+
+
+@pytest.mark.parametrize("wanted", [*ORACLES, "F32", "F64"])
+@pytest.mark.parametrize("held", ORACLES)
+def test_code_is_cast_otherwise_than_by_the_oracle(held: str, wanted: str) -> None:
+    codes = every_code(held)
+    kind = ORACLES.get(wanted, DTYPES[wanted].storage)
+    ours = recast(codes.view(np.uint8), DTYPES[held], DTYPES[wanted]).view(kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        theirs = codes.view(ORACLES[held]).astype(np.float32).astype(kind)
+        lost = np.isnan(theirs.astype(np.float64))
+        assert (np.isnan(ours.astype(np.float64)) == lost).all()
+        assert (np.signbit(ours.astype(np.float64)) == np.signbit(theirs.astype(np.float64))).all()
+    assert ours[~lost].tobytes() == theirs[~lost].tobytes()
+
+
+@pytest.mark.parametrize("wanted", ORACLES)
+def test_nan_becomes_a_number(wanted: str) -> None:
+    """The NaNs whose payload is all in bits that a narrower type lacks, or fills them."""
+    bits = np.array([0x7F800001, 0xFF800001, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FC00000], dtype=np.uint32)
+    made = recast(bits.view(np.uint8), DTYPES["F32"], DTYPES[wanted])
+    values = DTYPES[wanted].decoded(made)
+    assert np.isnan(values).all()
+    assert np.signbit(values).tolist() == [False, True, False, True, False]

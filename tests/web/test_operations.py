@@ -34,6 +34,9 @@ def test_info_hides_a_limit(client: TestClient) -> None:
         "max_cached_tensors": 50_000,
         "max_bodies": 64,
         "max_held_tensors": 1_000_000,
+        "max_analyses": 2,
+        "max_donors": 4,
+        "max_donor_bytes": 2**30,
     }
     assert info["generators"] == ["v1"]
     assert "BF16" in info["dtypes"]
