@@ -9,9 +9,10 @@ NUMPY1 := .venv-numpy1
 # program:Debian's package that is installed where the program is missing
 TOOLCHAINS := clang:clang clang:libclang-rt-14-dev aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
 	aarch64-linux-gnu-gcc:libc6-dev-arm64-cross qemu-aarch64:qemu-user node:nodejs npm:npm \
-	pg_createcluster:postgresql aria2c:aria2 wget:wget nginx:nginx-light promtool:prometheus openssl:openssl
+	pg_createcluster:postgresql aria2c:aria2 wget:wget nginx:nginx-light promtool:prometheus openssl:openssl \
+	chromium:chromium curl-config:libcurl4-openssl-dev
 
-.PHONY: install dev oracles toolchains bench run test test-full check demo exhaustive soak torture image-test clean
+.PHONY: install dev oracles toolchains bench run test test-full style check demo exhaustive soak torture pictures image-test clean
 
 install: $(VENV)/installed  ## a .venv with the package
 $(VENV)/installed: pyproject.toml constraints.txt $(wildcard service/native/*.[ch])
@@ -57,11 +58,13 @@ test: dev  ## the whole suite; what needs another toolchain is skipped with a wo
 test-full: oracles toolchains .npm/installed $(NUMPY1)/installed  ## the suite with every oracle installed
 	$(MAKE) test
 
-check: dev  ## style, types, import directions, and the documentation's examples
+style: dev  ## style, types and import directions
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: style  ## those, and the documentation's examples
 	$(BIN)/python -m pytest tests/docs
 
 demo: install  ## serve, fetch GPT-2's weights, compare every std with the plan
@@ -82,6 +85,10 @@ soak: dev  ## stream 20 GB and watch the server's memory
 
 torture: dev  ## random ranges, killed servers and terabytes, on real processes, for some minutes
 	$(BIN)/python -m tools.torture
+
+pictures: dev  ## every chart of the documentation, drawn anew from the analysis
+	$(PIP) matplotlib
+	$(BIN)/python -m tools.pictures
 
 image-test:  ## the container image, built without an engine, started and checked; by root on Debian
 	@{ command -v buildah && command -v debootstrap; } > /dev/null || { apt-get update -qq \

@@ -11,6 +11,7 @@ from service.web.visits import visit_of
 
 OPEN = frozenset(
     {
+        "/",
         "/livez",
         "/readyz",
         "/health",
@@ -24,6 +25,9 @@ OPEN = frozenset(
     }
 )
 """Paths that need no key."""
+
+PAGES = "/static"
+"""Folder whose files need none, but those of folders in it do."""
 
 _MAKERS = {"/v1/weights", "/v1/plan", "/v1/analysis", "/v1/calibrate"}
 
@@ -43,7 +47,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it: 401 without a key, 403 with one for something else."""
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or path in OPEN:
+        if scope["type"] != "http" or _is_open(path):
             await self._app(scope, receive, send)
             return
         right = _right(scope["method"], path)
@@ -65,6 +69,11 @@ class Gate:
             await self._app(scope, receive, send)
             return
         await response(scope, receive, send)
+
+
+def _is_open(path: str) -> bool:
+    folder, _, _ = path.rpartition("/")
+    return path in OPEN or folder == PAGES
 
 
 def _right(method: str, path: str) -> Right:

@@ -1,0 +1,37 @@
+/** The panel of programs: a tab a language, and a button that copies. */
+
+import { copy } from "./clipboard.js";
+import { LANGUAGES, isFromFile, snippet } from "./snippets.js";
+import { address, key } from "./service.js";
+import { tabs } from "./tabs.js";
+
+export class Code {
+  #language = "curl";
+  #recipe = "";
+  #fields;
+
+  /** @param {Record<string, HTMLElement>} fields tabs, panel, text, how, copy. */
+  constructor(fields) {
+    this.#fields = fields;
+    const entries = Object.entries(LANGUAGES).map(([name, { label }]) => [name, label]);
+    tabs(fields.tabs, entries, fields.panel, (language) => {
+      this.#language = language;
+      this.#draw();
+    });
+    fields.copy.addEventListener("click", () => copy(fields.text.textContent, fields.copy));
+  }
+
+  /** Show programs for a recipe that is right. */
+  show(recipe) {
+    this.#recipe = recipe;
+    this.#draw();
+  }
+
+  #draw() {
+    const { file, run } = LANGUAGES[this.#language];
+    const asked = { recipe: this.#recipe, url: address("v1/weights"), hasKey: Boolean(key.value) };
+    this.#fields.text.textContent = snippet(this.#language, asked);
+    const beside = isFromFile(this.#recipe) ? ", and the recipe beside it as recipe.json" : "";
+    this.#fields.how.textContent = `Save it as ${file}${beside}, then: ${run}`;
+  }
+}

@@ -1,0 +1,1 @@
+"""The playground as its users have it: in a browser."""
