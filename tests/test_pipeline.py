@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import service
@@ -67,6 +67,7 @@ def test_span_outside_the_file_is_served(span: tuple[int, int]) -> None:
         next(service.stream(PLAN, span))
 
 
+@settings(max_examples=25)  # each makes the whole file, and there are 256
 @given(st.lists(st.booleans(), min_size=8, max_size=8))
 def test_bytes_are_lost_or_doubled_by_a_stall(stalls: list[bool]) -> None:
     found = []

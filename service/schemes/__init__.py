@@ -11,7 +11,8 @@ from service.schemes.caffe import CaffeXavier, Msra
 from service.schemes.constant import Constant, Ones, Zeros
 from service.schemes.critical import Critical
 from service.schemes.dirac import Dirac
-from service.schemes.frameworks import FRAMEWORK_ALIASES, FRAMEWORKS, UNMAPPED
+from service.schemes.frameworks import FRAMEWORK_ALIASES, FRAMEWORKS
+from service.schemes.frameworks import UNMAPPED as FRAMEWORKS_UNMAPPED
 from service.schemes.identity import Identity
 from service.schemes.kaiming import Kaiming
 from service.schemes.lecun import LeCun
@@ -88,6 +89,12 @@ ALIASES: dict[str, dict[str, Any]] = {
 }
 """Every name of ours that ``init`` may be, with the object that it stands for. Those of the
 frameworks, `FRAMEWORK_ALIASES`, are as good."""
+
+UNMAPPED: dict[str, str] = FRAMEWORKS_UNMAPPED | {
+    "lsuv": "its scales come from a batch; POST /v1/calibrate, or tensorseed calibrate, finds them"
+    " and writes them into the recipe as gains of orthogonal"
+}
+"""Names that stand for no object, with the reason and what to do instead."""
 
 __all__ = [
     "ALIASES",

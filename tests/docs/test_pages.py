@@ -94,6 +94,8 @@ def test_command_or_flag_is_without_help() -> None:
         "schemes",
         "config",
         "key",
+        "analyse",
+        "calibrate",
         "push",
         "pull",
         "url",

@@ -38,6 +38,7 @@ from tests.support import problems_of, recipe_of, tensor
         ({"init": {"scheme": "xavier_uniform"}}, "/init", "is short for"),
         ({"init": {"scheme": "constant", "constant": 5}}, "/init/value", "constant needs value"),
         ({"init": {"scheme": "normal", "normal": {}}}, "/init/normal", "unknown key normal"),
+        ({"init": "lsuv"}, "/init", "POST /v1/calibrate"),
         ({"init": {"scheme": "truncated_normal", "std": 1, "bounds": [1]}}, "/init/bounds", "few"),
         ({"init": {"scheme": "xavier", "gian": 1}}, "/init/gian", "did you mean gain?"),
         ({"init": {"scheme": "normal", "std": -1}}, "/init/std", "greater than or equal to 0"),
