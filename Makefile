@@ -89,6 +89,7 @@ torture: dev  ## random ranges, killed servers and terabytes, on real processes,
 pictures: dev  ## every chart of the documentation, drawn anew from the analysis
 	$(PIP) matplotlib
 	$(BIN)/python -m tools.pictures
+	$(BIN)/python -m tests.browser
 
 image-test:  ## the container image, built without an engine, started and checked; by root on Debian
 	@{ command -v buildah && command -v debootstrap; } > /dev/null || { apt-get update -qq \

@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from fastapi import HTTPException, Request
 
-from service.donor import donor_of
+from service.donor import DonorFile, donor_of
 from service.errors import RecipeTooLarge
 from service.plan import Plan, compile, grown
 from service.recipe import Recipe, parse
 from service.settings import Settings
 from service.web import form
 from service.web.bodies import Bodies
-from service.web.parts import MEDIA_TYPE
+from service.web.parts import GROWN, MEDIA_TYPE, Names
 from service.web.planning import Planning
 from service.web.visits import visit_of
 
@@ -53,8 +53,7 @@ async def planned(
     bodies: Bodies = request.app.state.bodies
     visit, donor = visit_of(request.scope), None
     if takes_donor and media_type_of(request) == MEDIA_TYPE:
-        _check_encoding(request)
-        text, donor = await form.received(request)
+        text, donor = await form_of(request, GROWN)
         bodies.hold_tensors(visit, len(text) // _SHORTEST)
     else:
         text = await json_of(request)
@@ -72,6 +71,18 @@ async def planned(
     made, tensors = await planning.run(text, work)
     bodies.hold_tensors(visit, tensors)
     return made
+
+
+async def form_of(request: Request, names: Names) -> tuple[bytes, DonorFile]:
+    """Return the text and the file of a request, which says that it is a form.
+
+    Raises:
+        HTTPException: 415 for an encoded body; and what `form.received` raises.
+        RecipeTooLarge: The text has more than ``max_body_bytes``.
+        Busy: As many files are there as may be at once.
+    """
+    _check_encoding(request)
+    return await form.received(request, names)
 
 
 async def json_of(request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""A form of a recipe and a donor: the donor goes to disk as it arrives, and is gone at the end."""
+"""A form of JSON and a file: the file goes to disk as it arrives, and is gone at the end."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from service.donor import DonorFile
 from service.errors import TensorseedError
 from service.settings import Settings
 from service.web.admission import Quota
-from service.web.parts import Parts, too_large
+from service.web.parts import Names, Parts, too_large
 from service.web.visits import visit_of
 
 DISCARDED = 4
@@ -31,20 +31,21 @@ _SLOWEST = 1 << 16
 """Bytes of a form that have to arrive in each second after the first ones."""
 
 
-async def received(request: Request) -> tuple[bytes, DonorFile]:
-    """Return the recipe's text and the donor of a form.
+async def received(request: Request, names: Names) -> tuple[bytes, DonorFile]:
+    """Return the text and the file of a form.
 
-    The donor's file has no name, and is closed, which frees its disk, when the answer has ended.
+    The file has no name, and is closed, which frees its disk, when the answer has ended.
 
     Args:
         request: Its body, a form, is read here.
+        names: What its parts are called.
 
     Raises:
-        HTTPException: 400 for what is no form, 408 for one that stalls, 413 for a donor that is too
-            large, 415 where none is taken, 422 for other parts than one recipe and one donor, 503
-            where the disk takes no more.
-        RecipeTooLarge: The recipe has more than ``max_body_bytes``.
-        Busy: As many donors are there as may be at once.
+        HTTPException: 400 for what is no form, 408 for one that stalls, 413 for a file that is too
+            large, 415 where none is taken, 422 for other parts than one of each, 503 where the disk
+            takes no more.
+        RecipeTooLarge: The text has more than ``max_body_bytes``.
+        Busy: As many files are there as may be at once.
     """
     settings: Settings = request.app.state.settings
     stream, most = request.stream(), _most(settings)
@@ -52,14 +53,14 @@ async def received(request: Request) -> tuple[bytes, DonorFile]:
     size = int(declared[:20]) if declared.isdecimal() else 0
     is_on_its_way = "expect" not in request.headers and size <= DISCARDED * most
     try:
-        parts = _parts(request, settings, size)
+        parts = _parts(request, names, settings, size)
         donor = await _file(request, settings)
         is_on_its_way = True
         await _store(stream, settings, parts, donor)
     except (HTTPException, TensorseedError):
         if is_on_its_way:
             with suppress(HTTPException, TimeoutError):
-                await _read(stream, settings, DISCARDED * most, _drop)
+                await _read(stream, names, settings, DISCARDED * most, _drop)
         raise
     except TimeoutError:
         raise HTTPException(
@@ -68,22 +69,22 @@ async def received(request: Request) -> tuple[bytes, DonorFile]:
             f" more for every {_SLOWEST} bytes",
             headers={"Connection": "close"},
         ) from None
-    return bytes(parts.recipe), donor
+    return bytes(parts.text), donor
 
 
 def _most(settings: Settings) -> int:
     return settings.max_donor_bytes + settings.max_body_bytes + _FRAMING
 
 
-def _parts(request: Request, settings: Settings, size: int) -> Parts:
+def _parts(request: Request, names: Names, settings: Settings, size: int) -> Parts:
     if not settings.max_donor_bytes:
         detail = (
-            "no donors are taken here (max_donor_bytes is 0): send Content-Type: application/json"
+            "no files are taken here (max_donor_bytes is 0): send Content-Type: application/json"
         )
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     if size > _most(settings):
-        raise too_large(f"a form of {size} bytes", settings)
-    return Parts(request.headers["content-type"], settings)
+        raise too_large(names, f"a form of {size} bytes", settings)
+    return Parts(names, request.headers["content-type"], settings)
 
 
 async def _file(request: Request, settings: Settings) -> DonorFile:
@@ -111,21 +112,22 @@ async def _store(
 ) -> None:
     async def take(piece: bytes) -> None:
         parts.take(piece)
-        if len(parts.donor) >= _WRITTEN:
+        if len(parts.file) >= _WRITTEN:
             await write()
 
     async def write() -> None:
         with _storing():
-            await to_thread.run_sync(donor.append, bytes(parts.donor))
-        parts.donor.clear()
+            await to_thread.run_sync(donor.append, bytes(parts.file))
+        parts.file.clear()
 
-    await _read(stream, settings, _most(settings), take)
+    await _read(stream, parts.names, settings, _most(settings), take)
     await write()
     parts.require_all()
 
 
 async def _read(
     stream: AsyncIterator[bytes],
+    names: Names,
     settings: Settings,
     most: int,
     take: Callable[[bytes], Awaitable[None]],
@@ -142,7 +144,7 @@ async def _read(
             total += len(piece)
             clock.reschedule(began + settings.body_timeout + total / _SLOWEST)
             if total > most:
-                raise too_large(f"a form of more than {most} bytes", settings)
+                raise too_large(names, f"a form of more than {most} bytes", settings)
             await take(piece)
 
 
@@ -155,7 +157,7 @@ def _storing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        logging.getLogger("tensorseed").warning("a donor cannot be stored: %s", error)
-        detail = "donor: the server's disk does not take it now"
+        logging.getLogger("tensorseed").warning("a file cannot be stored: %s", error)
+        detail = "the server's disk does not take the file now"
         headers = {"Retry-After": "10"}
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers) from None

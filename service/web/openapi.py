@@ -11,6 +11,8 @@ from service.analysis.question import Calibration, Question
 from service.recipe import Recipe
 from service.schemes import SCHEMES
 from service.web.gate import OPEN
+from service.web.parts import GROWN, Names
+from service.web.parts import MEDIA_TYPE as MULTIPART
 from service.web.problems import MEDIA_TYPE, SCHEMA
 
 _REFERENCE = "#/components/schemas/{model}"
@@ -77,30 +79,35 @@ def _schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REFERENCE.format(model=kind.__name__)}
 
 
-def _grown(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the request body of a route that takes a donor too, in a form beside the recipe."""
-    donor = {"type": "string", "format": "binary", "description": "A safetensors file."}
+def form_of(body: dict[str, Any], names: Names) -> dict[str, Any]:
+    """Return the request body of a route that also takes its JSON in a form, beside a file.
+
+    Args:
+        body: That of the JSON alone.
+        names: What the form's parts are called.
+    """
+    requested = body["requestBody"]
+    file = {"type": "string", "format": "binary", "description": "A safetensors file."}
+    text = requested["content"]["application/json"]["schema"]
     form = {
         "schema": {
             "type": "object",
-            "properties": {"recipe": _schema_of(Recipe), "donor": donor},
-            "required": ["recipe", "donor"],
+            "properties": {names.text: text, names.file: file},
+            "required": [*names],
             "additionalProperties": False,
         },
         "encoding": {
-            "recipe": {"contentType": "application/json"},
-            "donor": {"contentType": "application/octet-stream"},
+            names.text: {"contentType": "application/json"},
+            names.file: {"contentType": "application/octet-stream"},
         },
     }
-    requested = body["requestBody"]
-    content = requested["content"] | {"multipart/form-data": form}
-    return {"requestBody": requested | {"content": content}}
+    return {"requestBody": requested | {"content": requested["content"] | {MULTIPART: form}}}
 
 
 RECIPE_BODY = body_of(Recipe, EXAMPLES)
 """The request body of every route that takes a recipe."""
 
-GROWN_BODY = _grown(RECIPE_BODY)
+GROWN_BODY = form_of(RECIPE_BODY, GROWN)
 """The request body of those that take a donor too."""
 
 

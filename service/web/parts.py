@@ -1,6 +1,7 @@
-"""The parts of a form, taken apart as they arrive: one recipe and one donor, in any order."""
+"""The parts of a form, taken apart as they arrive: some JSON and a file, in any order."""
 
 from http import HTTPStatus
+from typing import NamedTuple
 
 from fastapi import HTTPException
 from python_multipart.exceptions import FormParserError
@@ -11,14 +12,36 @@ from service.settings import Settings
 
 MEDIA_TYPE = "multipart/form-data"
 
-_PARTS = ("recipe", "donor")
-_SEND = "send a form as curl -F recipe=@recipe.json -F donor=@model.safetensors does"
+
+class Names(NamedTuple):
+    """What a form's two parts are called.
+
+    Args:
+        text: The JSON.
+        file: The safetensors file.
+    """
+
+    text: str
+    file: str
+
+    @property
+    def advice(self) -> str:
+        """How such a form is sent."""
+        return f"send a form as curl -F {self.text}=@{self.text}.json -F {self.file}=@FILE does"
+
+
+GROWN = Names("recipe", "donor")
+"""A recipe, and a donor from which its plan is grown."""
+
+CALIBRATED = Names("request", "batch")
+"""What ``POST /v1/calibrate`` is asked, and the batch."""
 
 
 class Parts:
     """What has arrived of a form's two parts.
 
     Args:
+        names: What they are called.
         content_type: The request's, with the boundary between the parts.
         settings: How large they may be.
 
@@ -26,18 +49,19 @@ class Parts:
         HTTPException: 400 or 415: there can be no parts.
     """
 
-    def __init__(self, content_type: str, settings: Settings) -> None:
-        self.recipe = bytearray()
-        self.donor = bytearray()
+    def __init__(self, names: Names, content_type: str, settings: Settings) -> None:
+        self.text = bytearray()
+        self.file = bytearray()
         """What has arrived of it since it was cleared."""
+        self.names = names
         self._settings = settings
         self._seen: list[str] = []
-        self._donor_bytes = 0
+        self._file_bytes = 0
         self._header, self._value, self._disposition = bytearray(), bytearray(), b""
         self._is_whole = False
         _, options = parse_options_header(content_type)
         if not options.get(b"boundary"):
-            detail = f"Content-Type: {MEDIA_TYPE} needs a boundary: {_SEND}"
+            detail = f"Content-Type: {MEDIA_TYPE} needs a boundary: {names.advice}"
             raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
         try:
             self._parser = MultipartParser(
@@ -52,19 +76,19 @@ class Parts:
                 },
             )
         except FormParserError as error:
-            raise _no_form(error) from None
+            raise self._no_form(error) from None
 
     def take(self, piece: bytes) -> None:
         """Take the next bytes of the form.
 
         Raises:
-            HTTPException: 400, 413 or 422: this is not a form of one recipe and one donor.
-            RecipeTooLarge: The recipe has more than ``max_body_bytes``.
+            HTTPException: 400, 413 or 422: this is not a form of those two parts.
+            RecipeTooLarge: The text has more than ``max_body_bytes``.
         """
         try:
             self._parser.write(piece)
         except FormParserError as error:
-            raise _no_form(error) from None
+            raise self._no_form(error) from None
 
     def require_all(self) -> None:
         """Check that all has arrived.
@@ -73,9 +97,9 @@ class Parts:
             HTTPException: 400 or 422: it has not.
         """
         if not self._is_whole:
-            raise _no_form("it ends before its last boundary")
-        if missing := [part for part in _PARTS if part not in self._seen]:
-            raise _other_parts(f"no {' and no '.join(missing)} came")
+            raise self._no_form("it ends before its last boundary")
+        if missing := [part for part in self.names if part not in self._seen]:
+            raise self._other_parts(f"no {' and no '.join(missing)} came")
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -92,41 +116,43 @@ class Parts:
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         name = options.get(b"name", b"").decode("latin-1")
-        if name not in _PARTS:
-            raise _other_parts("a part of another name came")
+        if name not in self.names:
+            raise self._other_parts("a part of another name came")
         if name in self._seen:
-            raise _other_parts(f"two parts called {name} came")
+            raise self._other_parts(f"two parts called {name} came")
         self._seen.append(name)
         self._disposition = b""
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         piece = memoryview(data)[start:end]
-        if self._seen[-1] == "donor":
-            self._donor_bytes += len(piece)
-            if self._donor_bytes > self._settings.max_donor_bytes:
-                raise too_large("more", self._settings)
-            self.donor += piece
+        if self._seen[-1] == self.names.file:
+            self._file_bytes += len(piece)
+            if self._file_bytes > self._settings.max_donor_bytes:
+                raise too_large(self.names, "more", self._settings)
+            self.file += piece
         else:
             limit = self._settings.max_body_bytes
-            if len(self.recipe) + len(piece) > limit:
-                raise RecipeTooLarge(f"recipe: more came; the limit (max_body_bytes) is {limit}")
-            self.recipe += piece
+            if len(self.text) + len(piece) > limit:
+                raise RecipeTooLarge(
+                    f"{self.names.text}: more came; the limit (max_body_bytes) is {limit}"
+                )
+            self.text += piece
 
     def _on_end(self) -> None:
         self._is_whole = True
 
+    def _no_form(self, why: object) -> HTTPException:
+        detail = f"the body is not {MEDIA_TYPE}, {why}: {self.names.advice}"
+        return HTTPException(HTTPStatus.BAD_REQUEST, detail)
 
-def too_large(what: str, settings: Settings) -> HTTPException:
-    """Return the refusal of a donor that is too large."""
-    detail = f"donor: {what} came; the limit (max_donor_bytes) is {settings.max_donor_bytes}"
+    def _other_parts(self, what: str) -> HTTPException:
+        detail = f"the form has two parts, {self.names.text} and {self.names.file}, and {what}"
+        return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"{detail}: {self.names.advice}")
+
+
+def too_large(names: Names, what: str, settings: Settings) -> HTTPException:
+    """Return the refusal of a file that is too large."""
+    limit = settings.max_donor_bytes
+    detail = f"{names.file}: {what} came; the limit (max_donor_bytes) is {limit}"
     headers = {"Connection": "close"}
     return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, headers)
-
-
-def _no_form(why: object) -> HTTPException:
-    return HTTPException(HTTPStatus.BAD_REQUEST, f"the body is not {MEDIA_TYPE}, {why}: {_SEND}")
-
-
-def _other_parts(what: str) -> HTTPException:
-    detail = f"the form has two parts, recipe and donor, and {what}: {_SEND}"
-    return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

@@ -1,16 +1,49 @@
 """The playground's page, by what a user sees and does."""
 
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+"""Where the browser is, if it is installed."""
 
 PATIENCE = 10_000
 """Milliseconds for what the page asks its server."""
 
 _REFUSED = "Failed to load resource: the server responded with a status of"
 """What a browser says of each refusal that the page shows its user in words."""
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Start a browser for as long as the block takes."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        yield found
+        found.close()
 
 
 class Playground:
