@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 import click
 
 from service import analysis
+from service.limits import Limits
+from service.recipe.strictjson import read
 from service.settings import Settings
 from service.terminal import print_bars
 
@@ -15,14 +17,40 @@ _ROWS = 17
 """Layers that a chart in a terminal shows."""
 
 
+def _sizes(_: click.Context, __: click.Parameter, text: str | None) -> list[int] | None:
+    """Return the sizes that a flag states.
+
+    Raises:
+        BadParameter: It states something else.
+    """
+    try:
+        return None if text is None else [int(each) for each in text.split(",")]
+    except ValueError:
+        raise click.BadParameter("whole numbers with commas between them, as 32,32") from None
+
+
+def _inits(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> list[Any]:
+    """Return the inits that a flag states, each a name or an object.
+
+    Raises:
+        BadParameter: An object is not JSON.
+    """
+    try:
+        return [json.loads(text) if text.startswith("{") else text for text in texts]
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}") from None
+
+
 def _chain_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what is said of a chain beside its recipe."""
     options = (
         click.argument("recipe", type=click.File("rb")),
-        click.option("--activation", default="relu", help="What follows every layer [relu]."),
+        click.option("--activation", help="What follows every layer [relu, or the model's own]."),
         click.option("--slope", type=float, help="leaky_relu's slope below zero [0.01]."),
         click.option("--residual-scale", type=float, help="Factor on residual branches [1]."),
-        click.option("--size", help="Of images before convolutions, as 32,32 [32 an axis]."),
+        click.option(
+            "--size", callback=_sizes, help="Of images before convolutions, as 32,32 [32 an axis]."
+        ),
         click.option("--variance", type=float, help="Of what enters [1]."),
     )
     for option in reversed(options):
@@ -32,21 +60,27 @@ def _chain_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_chain_options
-@click.option("--compare", multiple=True, metavar="INIT", help="Another init, as a name or JSON.")
+@click.option(
+    "--compare",
+    multiple=True,
+    metavar="INIT",
+    callback=_inits,
+    help="Another init, as a name or JSON.",
+)
 @click.option("--measure", is_flag=True, help="Send a batch through the generated weights too.")
 @click.option("--batch", type=int, default=64, help="Examples of that batch [64].")
 @click.option("--seeds", type=int, default=1, help="Networks that are measured [1].")
 @click.option("--json", "as_json", is_flag=True, help="Print what POST /v1/analysis answers.")
 def analyse(
-    recipe: BinaryIO, *, compare: tuple[str, ...], measure: bool, as_json: bool, **stated: Any
+    recipe: BinaryIO, *, compare: list[Any], measure: bool, as_json: bool, **stated: Any
 ) -> None:
     """Show what the layers of RECIPE (- is standard input) do to signals and gradients."""
     batch, seeds = stated.pop("batch"), stated.pop("seeds")
-    asked = _chain(stated) | {"compare": [_init(each) for each in compare]}
+    asked = _chain(stated) | {"compare": compare}
     if measure:
         asked["measure"] = {"batch": batch, "seeds": seeds}
     settings = Settings()
-    found = analysis.analyse(_request(recipe, asked), settings, settings.pipeline())
+    found = analysis.analyse(_request(recipe, asked, settings), settings, settings.pipeline())
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -81,7 +115,7 @@ def calibrate(recipe: BinaryIO, *, batch: int, **stated: Any) -> None:
     """Print RECIPE with LSUV's gains: each layer's output has variance 1 on a batch."""
     settings = Settings()
     asked = _chain(stated) | {"batch": batch}
-    found = analysis.calibrate(_request(recipe, asked), settings, settings.pipeline())
+    found = analysis.calibrate(_request(recipe, asked, settings), settings, settings.pipeline())
     click.echo(json.dumps(found["recipe"], indent=2, ensure_ascii=False))
     for layer in found["layers"]:
         click.echo(f"{layer['name']}: std {layer['std']:.6g}, gain {layer['gain']:g}", err=True)
@@ -90,23 +124,26 @@ def calibrate(recipe: BinaryIO, *, batch: int, **stated: Any) -> None:
 def _chain(stated: dict[str, Any]) -> dict[str, Any]:
     """Return what flags say of a chain, as a request has it."""
     given = {name: value for name, value in stated.items() if value is not None}
-    activation = {"name": given["activation"]}
-    if "slope" in given:
-        activation["negative_slope"] = given["slope"]
-    asked: dict[str, Any] = {"activation": activation, "input": {}}
+    asked: dict[str, Any] = {
+        "input": {name: given[name] for name in ("size", "variance") if name in given}
+    }
     if "residual_scale" in given:
         asked["residual_scale"] = given["residual_scale"]
-    if "size" in given:
-        asked["input"]["size"] = [int(each) for each in given["size"].split(",")]
-    if "variance" in given:
-        asked["input"]["variance"] = given["variance"]
+    if "activation" in given or "slope" in given:
+        asked["activation"] = {"name": given.get("activation", "relu")}
+    if "slope" in given:
+        asked["activation"]["negative_slope"] = given["slope"]
     return asked
 
 
-def _init(text: str) -> Any:
-    return json.loads(text) if text.startswith("{") else text
+def _request(recipe: BinaryIO, asked: dict[str, Any], limits: Limits) -> bytes:
+    """Return a request whose recipe is what the client wrote, to the letter.
 
-
-def _request(recipe: BinaryIO, asked: dict[str, Any]) -> bytes:
-    """Return a request whose recipe is what the client wrote, to the letter."""
-    return b'{"recipe": ' + recipe.read() + b", " + json.dumps(asked).encode()[1:]
+    Raises:
+        RecipeTooLarge: More text than ``max_body_bytes``.
+        MalformedRecipe: It is not one JSON document.
+        InvalidRecipe: An object of it has more members than any recipe's.
+    """
+    text = recipe.read()
+    read(text, limits)
+    return b'{"recipe": ' + text + b", " + json.dumps(asked).encode()[1:]

@@ -9,11 +9,12 @@ Sources:
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from service.tensor import Strict
 
@@ -32,7 +33,7 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _PIECE = 1 << 13
 """Values of an error function at once: between them other threads have their turn."""
 
-_erf = np.frompyfunc(math.erf, 1, 1)
+_erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
 class Response(NamedTuple):
@@ -54,6 +55,16 @@ class Activation(Strict):
     negative_slope: float | None = Field(
         None, ge=-1, le=1, description="leaky_relu's slope below zero; default 0.01"
     )
+
+    @model_validator(mode="after")
+    def _has_a_slope(self) -> Self:
+        if self.negative_slope is not None and self.name != "leaky_relu":
+            raise PydanticCustomError(
+                "negative_slope",
+                "negative_slope belongs to leaky_relu and {name} has none: leave it out",
+                {"name": self.name},
+            )
+        return self
 
     @property
     def below(self) -> float | None:
@@ -114,16 +125,17 @@ def _exponential(z: Values, scale: float, alpha: float) -> Response:
 
 
 def _gelu(z: Values, _: float) -> Response:
-    cumulative = 0.5 * (1 + _error_function(z * math.sqrt(0.5)))
+    cumulative = 0.5 * _complement(-z * math.sqrt(0.5))
     density = np.exp(-0.5 * z * z) * (1 / math.sqrt(2 * math.pi))
     return Response(z * cumulative, cumulative + z * density)
 
 
-def _error_function(z: Values) -> Values:
+def _complement(z: Values) -> Values:
+    """Return 1 - erf(z), to all digits where that is small too."""
     out = np.empty(z.size)
     flat = z.reshape(-1)
     for at in range(0, z.size, _PIECE):
-        out[at : at + _PIECE] = _erf(flat[at : at + _PIECE])
+        out[at : at + _PIECE] = _erfc(flat[at : at + _PIECE])
     return out.reshape(z.shape)
 
 

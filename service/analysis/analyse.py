@@ -1,16 +1,18 @@
 """From a request to its answer: the curves of a recipe, and of other inits beside it."""
 
 import math
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from service.analysis.chain import Chain
 from service.analysis.critical import critical
-from service.analysis.curves import measured_curves, theory_curves
+from service.analysis.curves import measured_curves, theory_curves, written
 from service.analysis.links import chain_of
 from service.analysis.measure import excess, measured
+from service.analysis.network import Weights
 from service.analysis.question import Question, ask, within
 from service.analysis.theory import theory_of
 from service.analysis.verdict import Change, Usual, change_of, usual, verdict
@@ -18,6 +20,7 @@ from service.errors import InvalidRecipe, Problem
 from service.limits import Limits
 from service.pipeline import Pipeline
 from service.plan import compile
+from service.plan.patterns import matcher
 from service.recipe import Recipe
 from service.recipe.model import Rule
 from service.schemes import ALIASES, AnyScheme, Critical, Zeros
@@ -52,6 +55,7 @@ class _Candidate:
         return change_of(self.theory, self.chain.on_stream)
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
     """Return the body of the answer to ``POST /v1/analysis``.
 
@@ -72,7 +76,10 @@ def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
     ]
     _check_cost(asked, [own, *compared], limits)
     rivals = _ranked(own, asked, limits)
-    curves = [_curve(each, rivals, asked, pipeline) for each in (own, *compared)]
+    curves = [
+        _curve(each, rivals, asked, lambda made: Weights(compile(made, limits), pipeline))
+        for each in (own, *compared)
+    ]
     for curve, init in zip(curves[1:], asked.compare, strict=True):
         curve["init"] = canonical(init)
     listed = [_listed(name, rival) for name, rival in rivals]
@@ -92,7 +99,14 @@ def _candidate(label: str, recipe: Recipe, asked: Question, limits: Limits) -> _
         plan = compile(whole, limits)
     chain = chain_of(asked, whole, plan, limits)
     theory = theory_of(chain, asked.input.correlation)
-    return _Candidate(label, whole, chain, theory_curves(chain, theory))
+    return _Candidate(label, _bare(whole, chain), chain, theory_curves(chain, theory))
+
+
+def _bare(recipe: Recipe, chain: Chain) -> Recipe:
+    """Return a recipe without tensors beside its chain, and without rules for them alone."""
+    held = [part.tensor.name for link in chain.links for part in (link.weight, link.bias) if part]
+    rules = [rule for rule in recipe.rules if any(map(matcher(rule.match), held))]
+    return recipe.model_copy(update={"tensors": (), "rules": tuple(rules)})
 
 
 def _compared(
@@ -123,13 +137,27 @@ def with_init(own: _Candidate, init: AnyScheme, bias_init: AnyScheme) -> Recipe:
 
 
 def _ranked(own: _Candidate, asked: Question, limits: Limits) -> list[tuple[Usual, _Candidate]]:
-    """Return the usual schemes with their curves, best first."""
+    """Return the usual schemes with their curves, best first.
+
+    Raises:
+        InvalidRecipe: None of them can be made for these layers.
+    """
     rivals: list[tuple[Usual, _Candidate]] = []
+    refusals: list[InvalidRecipe] = []
     for each in usual(own.chain):
-        with suppress(InvalidRecipe):  # a scheme that cannot be made here is none to advise
-            recipe = with_init(own, each.init, each.bias_init)
+        recipe = with_init(own, each.init, each.bias_init)
+        try:
             rivals.append((each, _candidate(each.label, recipe, asked, limits)))
-    return sorted(rivals, key=lambda rival: min(rival[1].change.spread, _MOST) // _EQUAL)
+        except InvalidRecipe as error:  # what cannot be made here is none to advise
+            refusals.append(error)
+    if not rivals:
+        why = refusals[0].problems[0].detail
+        raise InvalidRecipe([Problem("/recipe", f"no usual scheme suits these layers: {why}")])
+    return sorted(rivals, key=lambda rival: _rank(rival[1].change))
+
+
+def _rank(change: Change) -> tuple[bool, float]:
+    return not change.trains, min(change.spread, _MOST) // _EQUAL
 
 
 def _check_cost(asked: Question, candidates: Sequence[_Candidate], limits: Limits) -> None:
@@ -150,18 +178,18 @@ def _curve(
     candidate: _Candidate,
     rivals: Sequence[tuple[Usual, _Candidate]],
     asked: Question,
-    pipeline: Pipeline,
+    weights_of: Callable[[Recipe], Weights],
 ) -> dict[str, Any]:
     found = None
     if asked.measure is not None:
-        layers = measured(candidate.chain, candidate.recipe, asked.measure, asked.input, pipeline)
-        found = measured_curves(layers) | asked.measure.model_dump()
+        layers = measured(candidate.chain, candidate.recipe, asked.measure, asked.input, weights_of)
+        found = written(measured_curves(layers)) | asked.measure.model_dump()
     change = candidate.change
     best, theirs = rivals[0]
     return {
         "label": candidate.label,
         "init": None,
-        "theory": candidate.theory,
+        "theory": written(candidate.theory),
         "measured": found,
         "verdict": verdict(change, len(candidate.chain.layers), (best.label, theirs.change)),
         "trains": change.trains,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from service.analysis.activation import Activation
+from service.distributions import Distribution
 from service.plan import PlannedTensor
 
 LinkKind = Literal["linear", "convolution", "normalization"]
@@ -12,7 +13,13 @@ LinkKind = Literal["linear", "convolution", "normalization"]
 _POINTWISE = {"dirac", "delta_orthogonal"}
 """Schemes of convolutions all of whose taps but the central one are zero."""
 
+POINTWISE_NORMS = {"layer_norm", "rms_norm"}
+"""Normalizations over the features of each place by itself."""
+
 LINEAR = Activation(name="linear")
+
+EPSILON = 1e-5
+"""What frameworks add to a variance before they divide by its root."""
 
 
 class Held(NamedTuple):
@@ -31,15 +38,24 @@ class Held(NamedTuple):
     parts: int = 1
 
     @property
+    def mean(self) -> float:
+        """The mean of its values."""
+        return math.fsum(share * law.moments[0] for share, law in self._laws())
+
+    @property
     def square(self) -> float:
-        """The second moment of its values."""
+        """Their second moment."""
+        return math.fsum(
+            share * sum(moment * moment for moment in law.moments) for share, law in self._laws()
+        )
+
+    def _laws(self) -> list[tuple[float, Distribution]]:
+        """Return laws with their shares of the values."""
         regions = self.tensor.drawn_regions
         if self.part is not None and len(regions) == self.parts:
             regions = (regions[self.part],)
-        total = sum(r.stop - r.start for r in regions)
-        return math.fsum(
-            (r.stop - r.start) / total * sum(moment**2 for moment in r.law.moments) for r in regions
-        )
+        total = sum(region.stop - region.start for region in regions)
+        return [((region.stop - region.start) / total, region.law) for region in regions]
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,12 @@ class Link:
     def weight_square(self) -> float:
         """The second moment of its weights, or of a norm's scales."""
         return self.weight.square if self.weight else 1.0
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether its sums are as random as theory takes them: not under ones, or an identity."""
+        mean = self.weight.mean if self.weight and self.has_weights else 0.0
+        return not self.fan_in * mean * mean > self.weight_square / 2
 
     @property
     def bias_square(self) -> float:

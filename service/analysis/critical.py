@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.analysis.activation import Activation, Values
-from service.analysis.expectation import mean_of, moments
+from service.analysis.activation import Activation
+from service.analysis.expectation import moments
 
 _SEARCHED = (0.5, 100.0)
 """Variances between which a fixed point that is no zero is looked for."""
@@ -45,7 +45,7 @@ def critical(activation: Activation) -> Critical | None:
         return _at(activation, math.exp(_root(activation, low, high)))
     if float(activation.at(np.zeros(1)).value[0]) != 0:
         return None
-    return Critical(1 / float(moments(activation, np.array(_TINY)).slope_square), 0.0, 0.0)
+    return Critical(1 / moments(activation, _TINY).slope_square, 0.0, 0.0)
 
 
 def _root(activation: Activation, low: float, high: float) -> float:
@@ -56,16 +56,13 @@ def _root(activation: Activation, low: float, high: float) -> float:
 
 
 def _at(activation: Activation, q: float) -> Critical:
-    found = moments(activation, np.array(q))
-    weights = 1 / float(found.slope_square)
-    return Critical(weights, q - weights * float(found.square), q)
+    found = moments(activation, q)
+    weights = 1 / found.slope_square
+    return Critical(weights, q - weights * found.square, q)
 
 
 def _excess(activation: Activation, log_q: float) -> float:
     """Return by how much a deviation of the variance grows where differences do not."""
     q = math.exp(log_q)
-
-    def change(z: Values) -> Values:
-        return activation.at(math.sqrt(q) * z).value ** 2 * (z * z - 1) / (2 * q)
-
-    return mean_of(change) / float(moments(activation, np.array(q)).slope_square) - 1
+    found = moments(activation, q)
+    return found.growth * found.square / (q * found.slope_square) - 1

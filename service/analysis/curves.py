@@ -1,7 +1,7 @@
 """Curves: theory and measurement as numbers a layer, for programs and charts."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from service.analysis.chain import Chain
@@ -15,11 +15,12 @@ _SIGMAS = 2.0
 _STEADY = 1.25
 """Growth of an early deviation from which one network is not what theory says of all."""
 
-Numbers = list[float | None]
+Curves = dict[str, Any]
+"""Lists of numbers, a value for each layer with weights, and what is said of all of them."""
 
 
-def theory_curves(chain: Chain, theory: Theory) -> dict[str, Any]:
-    """Return what theory says, a value for each layer with weights.
+def theory_curves(chain: Chain, theory: Theory) -> Curves:
+    """Return what theory says; not all of its numbers need be finite.
 
     Args:
         chain: The links.
@@ -40,26 +41,39 @@ def theory_curves(chain: Chain, theory: Theory) -> dict[str, Any]:
     ]
     ln_q = [_ln(signal.mean) for signal in signals]
     ln_gradient = [_ln(gradient.mean) for gradient in gradients]
+    steady = all(abs(signal.growth) < _STEADY for signal in signals)
     return {
-        "ln_q": numbers(ln_q),
+        "ln_q": ln_q,
         **_band("ln_q", ln_q, [s.shift for s in signals], spreads),
-        "ln_gradient": numbers(ln_gradient),
+        "ln_gradient": ln_gradient,
         **_band("ln_gradient", ln_gradient, [g.shift for g in gradients], strains),
-        "correlation": numbers(s.correlation for s in signals),
-        "chi": numbers(passage.chi for passage in passages),
-        "chi_c": numbers(passage.chi_c for passage in passages),
-        "saturated": numbers(saturated(a, s.mean) for a, s in zip(after, signals, strict=True)),
+        "correlation": [signal.correlation for signal in signals],
+        "chi": [passage.chi for passage in passages],
+        "chi_c": [passage.chi_c for passage in passages],
+        "saturated": [saturated(a, s.mean) for a, s in zip(after, signals, strict=True)],
         "depth_scale": depth_scale(passages[-1].chi),
-        "reliable": max(abs(signal.growth) for signal in signals) < _STEADY,
+        "reliable": steady and all(link.is_centred for link in layers),
     }
 
 
-def measured_curves(layers: Sequence[Layer]) -> dict[str, Any]:
-    """Return what was measured, a value for each layer with weights."""
+def measured_curves(layers: Sequence[Layer]) -> Curves:
+    """Return what was measured; not all of its numbers need be finite."""
     return {
-        name: numbers(values)
+        name: list(values)
         for name, values in zip(Layer._fields, zip(*layers, strict=True), strict=True)
     }
+
+
+def written(curves: Curves) -> Curves:
+    """Return curves as JSON has them: None for numbers that it has not."""
+    return {
+        name: [_finite(each) for each in value] if isinstance(value, list) else value
+        for name, value in curves.items()
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def depth_scale(chi: float) -> float | None:
@@ -68,20 +82,17 @@ def depth_scale(chi: float) -> float | None:
     return 1 / rate if rate > 1e-12 else None
 
 
-def numbers(values: Iterable[float]) -> Numbers:
-    """Return numbers that JSON has; None for those that it has not."""
-    return [value if math.isfinite(value) else None for value in values]
-
-
 def _band(
     name: str, middle: Sequence[float], shifts: Sequence[float], spreads: Sequence[float]
-) -> dict[str, Numbers]:
+) -> Curves:
     rows = list(zip(middle, shifts, spreads, strict=True))
     return {
-        f"{name}_low": numbers(m + shift - _SIGMAS * s for m, shift, s in rows),
-        f"{name}_high": numbers(m + shift + _SIGMAS * s for m, shift, s in rows),
+        f"{name}_low": [m + shift - _SIGMAS * s for m, shift, s in rows],
+        f"{name}_high": [m + shift + _SIGMAS * s for m, shift, s in rows],
     }
 
 
 def _ln(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
+    if value > 0:
+        return math.log(value)
+    return -math.inf if value == 0 else math.nan

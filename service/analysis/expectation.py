@@ -1,99 +1,168 @@
 """Gaussian averages of activations: what infinitely wide layers do to signals and gradients.
 
-Integrals are by Gauss-Legendre on both sides of zero, with the normal density as a factor. An
-activation with a kink is smooth on either side of it; Gauss-Hermite, which is exact for
-polynomials, is off by percents there.
+Integrals are taken where activations are smooth: on either side of zero, where some have a kink,
+and in two dimensions in the sectors between the lines on which one signal or the other is zero.
+Gauss-Hermite, which is exact for polynomials, is off by percents at a kink.
 
 Sources:
     Poole et al. 2016, eqs. 3 and 5 (variance and correlation maps): https://arxiv.org/abs/1606.05340
     Cho & Saul 2009, eqs. 1 and 6 (rectifiers in closed form):
     https://papers.nips.cc/paper/3628-kernel-methods-for-deep-learning
+    Takahasi & Mori 1974 (double exponential formulas): https://doi.org/10.2977/prims/1195192451
 """
 
 import math
-from collections.abc import Callable
 from functools import cache, lru_cache
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.polynomial import chebyshev, legendre
 
 from service.analysis.activation import Activation, Values
 
 _NODES = 128
 """On either side of zero, in one dimension."""
 
-_NODES_EACH = 40
-"""On either side of the kink, in each of two dimensions."""
+_ENDS = (-3.6, 2.4)
+"""Of t, where z = exp(t - exp(-t)): from 10^-17 to 10 standard deviations."""
 
-_REACH = 12.0
-"""Standard deviations to which an integral goes: beyond lie 10^-32 of a normal."""
+_RADII, _ANGLES, _REACH = 32, 24, 9.0
+"""Nodes in two dimensions, outwards and in each sector, and standard deviations outwards."""
 
-_QUANTILES = 2_000
+_DIRECT, _MOST = 64, 256
+"""Variances that are averaged one by one; degree of polynomials through more of them."""
+
+_LEAST = 5e-324
+
+_QUANTILES = 500
 
 _FLAT = 0.05
 """Of the steepest slope: where an activation is less steep, it is saturated."""
 
 
-@cache
-def _half(nodes: int) -> tuple[Values, Values]:
-    """Return nodes and weights of Gauss-Legendre on [0, 1]."""
-    x, w = np.polynomial.legendre.leggauss(nodes)
-    return (x + 1) / 2, w / 2
+class Line(NamedTuple):
+    """Nodes on both sides of zero, ever closer there, so that any variance has its share of them.
+
+    Args:
+        z: The nodes.
+        weight: Of averages over a standard normal.
+        first: Of the first derivative of an average by the logarithm of the variance.
+        second: Of the second.
+    """
+
+    z: Values
+    weight: Values
+    first: Values
+    second: Values
 
 
 @cache
-def _line(nodes: int) -> tuple[Values, Values]:
-    """Return nodes on both sides of zero and their weights under the standard normal density."""
-    x, w = _half(nodes)
-    z = np.concatenate([-_REACH * x[::-1], _REACH * x])
-    return z, np.concatenate([w[::-1], w]) * _REACH * _density(z)
+def _line() -> Line:
+    t, step = np.linspace(*_ENDS, _NODES, retstep=True)
+    above = np.exp(t - np.exp(-t))
+    each = step * above * (1 + np.exp(-t)) * np.exp(-0.5 * above**2) / math.sqrt(2 * math.pi)
+    z, weight = np.concatenate([-above[::-1], above]), np.concatenate([each[::-1], each])
+    # The density, not the activation, is what depends on the variance, and is derived by it.
+    return Line(z, weight, weight * (z**2 - 1) / 2, weight * (z**4 - 4 * z**2 + 1) / 4)
 
 
-def _density(z: Values) -> Values:
-    return np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+class Squares(NamedTuple):
+    """Second moments over z, normal of variance q; each of the shape of q.
+
+    Args:
+        value: E[phi^2], of what the activation passes on.
+        slope: E[phi'^2], what it does to gradients and to small differences.
+    """
+
+    value: Values
+    slope: Values
 
 
-def mean_of(function: Callable[[Values], Values]) -> float:
-    """Return the average of a function of a standard normal that is smooth but at zero."""
-    z, w = _line(_NODES)
-    return float(function(z) @ w)
+def squares(activation: Activation, q: Values) -> Squares:
+    """Return the second moments at variances ``q``, of any shape."""
+    below = activation.below
+    if below is not None:
+        second = (1 + below * below) / 2
+        return Squares(second * q, np.full(q.shape, second))
+    distinct, back = np.unique(q, return_inverse=True)
+    value, slope = np.empty_like(distinct), np.empty_like(distinct)
+    usual = (distinct > 0) & (distinct < math.inf)
+    for places in (usual, ~usual):  # zero, infinity or neither apart, which have no logarithm
+        part = distinct[places]
+        found = _interpolated if len(part) > _DIRECT else _squares
+        value[places], slope[places] = found(activation, part)
+    return Squares(value[back].reshape(q.shape), slope[back].reshape(q.shape))
+
+
+def _squares(activation: Activation, q: Values) -> Squares:
+    line = _line()
+    found = activation.at(np.sqrt(q)[:, None] * line.z)
+    return Squares(found.value**2 @ line.weight, found.slope**2 @ line.weight)
+
+
+def _interpolated(activation: Activation, q: Values) -> Squares:
+    """Return the same by polynomials in ln q, of a degree that leaves some 10^-11."""
+    low, high = math.log(q.min()), math.log(q.max())
+    middle, half = (low + high) / 2, (high - low) / 2
+
+    def logarithms(x: Any) -> Any:
+        found = _squares(activation, np.exp(middle + half * x))
+        return np.log(np.maximum(np.transpose(found), _LEAST))
+
+    factors = chebyshev.chebinterpolate(logarithms, min(24 + math.ceil(14 * half), _MOST))
+    return Squares(*np.exp(chebyshev.chebval((np.log(q) - middle) / half, factors)))
 
 
 class Moments(NamedTuple):
-    """Averages over z, normal of variance q; each of the shape of q.
+    """Averages at one variance, and how they change with it.
 
     Args:
-        square: E[phi^2], the second moment of what the activation passes on.
-        slope_square: E[phi'^2], what it does to gradients and to small differences.
-        fourth: E[phi^4].
-        slope_fourth: E[phi'^4].
+        square: E[phi^2].
+        kurtosis: E[phi^4] / E[phi^2]^2.
+        growth: First derivative of ln E[phi^2] by ln q.
+        bend: The second.
+        slope_square: E[phi'^2].
+        slope_kurtosis: E[phi'^4] / E[phi'^2]^2.
+        slope_growth: First derivative of ln E[phi'^2] by ln q.
     """
 
-    square: Values
-    slope_square: Values
-    fourth: Values
-    slope_fourth: Values
+    square: float
+    kurtosis: float
+    growth: float
+    bend: float
+    slope_square: float
+    slope_kurtosis: float
+    slope_growth: float
 
 
-def moments(activation: Activation, q: Values) -> Moments:
-    """Return the moments at variances ``q``, of any shape."""
+def moments(activation: Activation, q: float) -> Moments:
+    """Return the moments at a variance."""
     below = activation.below
     if below is not None:
-        ones = np.ones_like(q)
         second, fourth = (1 + below**2) / 2, (1 + below**4) / 2
-        return Moments(second * q, second * ones, 3 * fourth * q * q, fourth * ones)
-    # What many places of an image have in common is computed once.
-    top = float(q.max()) or 1.0
-    distinct, back = np.unique(np.round(q / top, 13), return_inverse=True)
-    z, w = _line(_NODES)
-    found = activation.at(np.sqrt(top * distinct)[:, None] * z)
-    square, slope = found.value**2, found.slope**2
-    return Moments(*((part @ w)[back].reshape(q.shape) for part in _powers(square, slope)))
+        tail = fourth / second**2
+        return Moments(second * q, 3 * tail, 1.0, 0.0, second, tail, 0.0)
+    line = _line()
+    found = activation.at(math.sqrt(q) * line.z)
+    square, value = _relative(found.value, line)
+    slope_square, slope = _relative(found.slope, line)
+    growth = float(value @ line.first)
+    return Moments(
+        square,
+        float(value**2 @ line.weight),
+        growth,
+        float(value @ line.second) - growth * growth,
+        slope_square,
+        float(slope**2 @ line.weight),
+        float(slope @ line.first),
+    )
 
 
-def _powers(square: Values, slope: Values) -> tuple[Values, Values, Values, Values]:
-    return square, slope, square**2, slope**2
+def _relative(values: Values, line: Line) -> tuple[float, Values]:
+    """Return the second moment of values, and their squares relative to it."""
+    mean = float(values**2 @ line.weight)
+    return mean, values**2 / mean if mean else np.zeros_like(values)
 
 
 class Joint(NamedTuple):
@@ -111,34 +180,43 @@ class Joint(NamedTuple):
 def joint(activation: Activation, q: float, c: float) -> Joint:
     """Return averages over u and v, normal of variance ``q`` and correlation ``c``."""
     c = min(1.0, max(-1.0, c))
-    below = activation.below
+    angle, below = math.acos(c), activation.below
     if below is not None:
         return _arccos(below, q, c)
-    rest = math.sqrt(1 - c * c)
-    if rest < 1e-9:
-        z, w = _line(_NODES)
-        u, v = activation.at(math.sqrt(q) * z), activation.at(math.sqrt(q) * c * z)
-        return Joint(float((u.value * v.value) @ w), float((u.slope * v.slope) @ w))
-    z, w = _line(_NODES_EACH)
-    x, half = _half(_NODES_EACH)
-    # For each z the other signal has its kink where c z + rest t is zero.
-    kink = np.clip(-c * z / rest, -_REACH, _REACH)[:, None]
-    t = np.concatenate([kink - (kink + _REACH) * x, kink + (_REACH - kink) * x], axis=1)
-    weight = np.concatenate([(kink + _REACH) * half, (_REACH - kink) * half], axis=1) * _density(t)
-    u, v = (
-        activation.at(math.sqrt(q) * z),
-        activation.at(math.sqrt(q) * (c * z[:, None] + rest * t)),
-    )
+    radius, weight = _radii()
+    x, each = _half(_ANGLES)
+    # u and v are r cos(b + angle / 2) and r cos(b - angle / 2). Both are positive up to one bound
+    # of b, and both negative from another on; b and -b are alike.
+    half = (math.pi - angle) / 2
+    b = np.concatenate([half * x, half + angle * x, math.pi - half * x])
+    weights = 2 * np.concatenate([half * each, angle * each, half * each])
+    r = math.sqrt(q) * radius[:, None]
+    u, v = activation.at(r * np.cos(b + angle / 2)), activation.at(r * np.cos(b - angle / 2))
     return Joint(
-        float((w * u.value) @ (weight * v.value).sum(axis=1)),
-        float((w * u.slope) @ (weight * v.slope).sum(axis=1)),
+        float(weight @ (u.value * v.value) @ weights),
+        float(weight @ (u.slope * v.slope) @ weights),
     )
+
+
+@cache
+def _half(nodes: int) -> tuple[Values, Values]:
+    """Return nodes and weights of Gauss-Legendre on [0, 1]."""
+    x, weight = legendre.leggauss(nodes)
+    return (x + 1) / 2, weight / 2
+
+
+@cache
+def _radii() -> tuple[Values, Values]:
+    """Return distances from the middle of two standard normals, and their weights an angle."""
+    x, weight = _half(_RADII)
+    radius = _REACH * x
+    return radius, _REACH * weight * radius * np.exp(-0.5 * radius**2) / (2 * math.pi)
 
 
 def _arccos(below: float, q: float, c: float) -> Joint:
     """Return the closed form of what is linear on either side of zero: (1 - a) relu(z) + a z."""
     angle = math.acos(c)
-    product = (math.sqrt(1 - c * c) + (math.pi - angle) * c) / (2 * math.pi)
+    product = (math.sin(angle) + (math.pi - angle) * c) / (2 * math.pi)
     slope_product = (math.pi - angle) / (2 * math.pi)
     bent = (1 - below) ** 2
     return Joint(q * (bent * product + below * c), bent * slope_product + below)

@@ -8,7 +8,7 @@ from service.analysis import transformer
 from service.analysis.activation import Activation
 from service.analysis.chain import LINEAR, Chain, Held, Link
 from service.analysis.question import Chain as Asked
-from service.errors import InvalidRecipe, Problem
+from service.errors import InvalidRecipe, Problem, shown
 from service.layers import Layer
 from service.layers.convolution import Conv1d, Conv2d, Conv3d
 from service.layers.form import Parameter
@@ -25,7 +25,7 @@ CHANNELS_FIRST = ("pytorch", "caffe")
 _SIZE = 32
 """Places an axis of an image whose size is not stated."""
 
-_KNOWN = "linear, conv1d, conv2d, conv3d and normalizations"
+_KNOWN = "linear, conv1d, conv2d, conv3d and normalizations over one axis"
 
 
 def chain_of(asked: Asked, recipe: Recipe, plan: Plan, limits: Limits) -> Chain:
@@ -88,10 +88,16 @@ def _check_size(asked: Asked, links: Sequence[Link], limits: Limits) -> list[Pro
     if first is None:
         said = f"a chain is layers that follow each other: {_KNOWN}"
         return [Problem("/recipe/layers", said)]
-    problems = []
-    problems += _too_long(asked, len(links), "/recipe/layers", limits)
-    if asked.input.size is not None and not first.window:
-        problems.append(Problem("/input/size", "a size is of images, before convolutions"))
+    problems = _too_long(asked, len(links), "/recipe/layers", limits)
+    problems += [
+        Problem(f"{link.pointer}/name", f"{shown(link.name)} has a *: to rules that is any name")
+        for link in links
+        if "*" in link.name
+    ]
+    stated = len(asked.input.size or first.window)
+    if stated != len(first.window):
+        said = f"{stated} axes, and the first layer with weights has {len(first.window)}"
+        problems.append(Problem("/input/size", f"{said}: a size is of images, before convolutions"))
     places = len(links) * math.prod(_size(asked, first))
     if places > (most := limits.max_analysis_places):
         said = f"{places} places over all layers; the limit (max_analysis_places) is {most}"
@@ -121,14 +127,13 @@ def _link(
     """Return a layer as a link without a place; complain of one that is none."""
     found = [p for p in layer.parameters() if p.kind in ("weight", "bias", "norm")]
     weight, bias, *_ = [*(_held(layer, p, recipe, tensors) for p in found), None, None]
-    size = weight.tensor.elements if weight else 0
     link = Link(
         layer.name,
         f"/recipe/layers/{index}",
         kind="normalization",
         type=getattr(layer, "type", ""),
-        inputs=size,
-        outputs=size,
+        inputs=0,
+        outputs=0,
         weight=weight,
         bias=bias,
         channels_first=recipe.convention in CHANNELS_FIRST,
@@ -145,13 +150,23 @@ def _link(
                 window=tuple(found[0].sizes[axis] for axis in layer.axes),
                 groups=groups,
             )
-        case GroupNorm(num_groups=groups):
-            return replace(link, groups=groups)
-        case LayerNorm() | RmsNorm() | BatchNorm() | InstanceNorm():
-            return link
-    problems.append(
-        Problem(f"{link.pointer}/type", f"{link.type} is no link of a chain: {_KNOWN} are")
-    )
+    if (size := _features(layer)) is not None:
+        return replace(link, inputs=size, groups=getattr(layer, "num_groups", 1))
+    said = f"{link.type} is no link of a chain: {_KNOWN} are"
+    problems.append(Problem(f"{link.pointer}/type", said))
+    return None
+
+
+def _features(layer: Layer) -> int | None:
+    """Return how many features a norm is for; None for what is none, or for more than one axis."""
+    match layer:
+        case BatchNorm() | InstanceNorm():
+            return layer.num_features
+        case GroupNorm():
+            return layer.num_channels
+        case LayerNorm(normalized_shape=shape) | RmsNorm(normalized_shape=shape):
+            sizes = (shape,) if isinstance(shape, int) else shape
+            return sizes[0] if len(sizes) == 1 else None
     return None
 
 
@@ -185,10 +200,6 @@ def _placed(asked: Asked, links: Sequence[Link], problems: list[Problem]) -> Ite
 def _misfit(link: Link, channels: int) -> str:
     """Return why a link cannot follow what gives so many channels at its places."""
     places = link.places
-    if link.kind == "normalization":
-        sizes = {channels} if link.weight else {0}
-        said = f"{link.inputs} scales, where {channels} features or channels come in"
-        return "" if link.inputs in sizes else f"{said}: one for each of them, or none"
     if link.kind == "convolution" and len(places) != len(link.window):
         return (
             f"a {link.type} needs {len(link.window)} axes of places, and there are {len(places)}:"

@@ -30,6 +30,7 @@ from service.schemes.scheme import canonical
 _BITS = 12
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def calibrate(
     text: bytes, limits: Limits, pipeline: Pipeline, given: Values | None = None
 ) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def _gain(link: Link, sums: Values, biases: Values) -> float:
                 )
             ]
         )
-    mantissa, exponent = math.frexp((math.sqrt(shared**2 + square * rest) - shared) / square)
+    mantissa, exponent = math.frexp((math.sqrt(shared * shared + square * rest) - shared) / square)
     return math.ldexp(round(mantissa * 2**_BITS), exponent - _BITS)
 
 

@@ -1,7 +1,7 @@
 """What a batch shows of a chain: signals, gradients and units, layer by layer, in float64."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +13,13 @@ from service.analysis.network import Pass, Weights, applied, backward, forward, 
 from service.analysis.question import Measure, Pairs
 from service.limits import Limits
 from service.pipeline import Pipeline
-from service.plan import compile
 from service.recipe import Recipe
 
 _OWN, _COMMON, _END = (f"tensorseed.analysis.{name}" for name in ("own", "common", "gradient"))
+
+
+_VALUE, _DRAWN = 256, 16
+"""Multiplications in whose time a value passes an activation, or a weight is drawn."""
 
 
 class Layer(NamedTuple):
@@ -46,7 +49,11 @@ class Layer(NamedTuple):
 
 
 def measured(
-    chain: Chain, recipe: Recipe, asked: Measure, given: Pairs, pipeline: Pipeline
+    chain: Chain,
+    recipe: Recipe,
+    asked: Measure,
+    given: Pairs,
+    weights_of: Callable[[Recipe], Weights],
 ) -> list[Layer]:
     """Return what was measured at each layer, averaged over networks.
 
@@ -55,12 +62,12 @@ def measured(
         recipe: Whose seed the first network has; the next ones follow.
         asked: How many examples and networks.
         given: What enters.
-        pipeline: What computes the weights.
+        weights_of: What computes the weights of a recipe.
     """
-    networks = [
-        _network(chain, recipe.under((recipe.seed + offset) % 2**64), asked.batch, given, pipeline)
-        for offset in range(asked.seeds)
-    ]
+    networks = []
+    for offset in range(asked.seeds):
+        seed = (recipe.seed + offset) % 2**64
+        networks.append(_network(chain, weights_of(recipe.under(seed)), seed, asked.batch, given))
     return [Layer(*map(_mean, zip(*layers, strict=True))) for layers in zip(*networks, strict=True)]
 
 
@@ -88,17 +95,13 @@ def examples(
     return math.sqrt(variance) * own
 
 
-def _network(
-    chain: Chain, recipe: Recipe, batch: int, given: Pairs, pipeline: Pipeline
-) -> list[Layer]:
-    weights = Weights(compile(recipe), pipeline)
-    shape = shape_of(chain, batch)
-    start = examples(shape, recipe.seed, chain.variance, given.correlation, pipeline)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        passed = forward(chain, start, lambda link, values: applied(weights, link, values))
-        end = gaussian(recipe.seed, _END, passed.left[-1].shape, pipeline)
-        gradients = [_square(g) for g in backward(chain, weights, passed, end)][::-1]
-        return list(_layers(chain, passed, gradients))
+def _network(chain: Chain, weights: Weights, seed: int, batch: int, given: Pairs) -> list[Layer]:
+    shape, pipeline = shape_of(chain, batch), weights.pipeline
+    start = examples(shape, seed, chain.variance, given.correlation, pipeline)
+    passed = forward(chain, start, lambda link, values: applied(weights, link, values))
+    end = gaussian(seed, _END, passed.left[-1].shape, pipeline)
+    gradients = [_square(g) for g in backward(chain, weights, passed, end)][::-1]
+    return list(_layers(chain, passed, gradients))
 
 
 def _layers(chain: Chain, passed: Pass, gradients: list[float]) -> Iterable[Layer]:
@@ -124,7 +127,9 @@ def _square(values: Values) -> float:
 
 
 def _ln(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
+    if value > 0:
+        return math.log(value)
+    return -math.inf if value == 0 else math.nan
 
 
 def _flat(activation: Activation, values: Values) -> np.ndarray[tuple[int, ...], np.dtype[np.bool]]:
@@ -142,7 +147,7 @@ class Cost(NamedTuple):
     """What a measured pass takes.
 
     Args:
-        work: Multiplications of an example, forward and back.
+        work: Multiplications of an example, forward and back, activations counted as some.
         units: Values of an example that are held.
         weights: Elements of the largest weight.
         drawing: Multiplications that generating the weights takes, forward and back.
@@ -158,22 +163,22 @@ def cost_of(chain: Chain) -> Cost:
     """Return what an example costs."""
     layers = chain.layers
     return Cost(
-        2 * sum(_sums(link) * link.fan_in for link in layers),
-        2 * sum(link.outputs * _after(link) for link in chain.links),
+        2 * sum(_values(link) * (_VALUE + link.fan_in * link.has_weights) for link in chain.links),
+        2 * sum(map(_values, chain.links)),
         2 * max(link.outputs * link.fan_in for link in layers),
-        2 * sum(map(_drawing, layers)),
+        2 * sum(link.outputs * link.fan_in * _drawing(link) for link in layers),
     )
 
 
 def _drawing(link: Link) -> int:
-    """Return what drawing a link's weights costs, where that is more than sending a batch."""
+    """Return what drawing one of a link's weights costs."""
     regions = link.weight.tensor.drawn_regions if link.weight else ()
     if not any("max_orthogonal_side" in region.law.demands for region in regions):
-        return 0
-    return 2 * link.outputs * link.fan_in * min(link.outputs, link.fan_in)
+        return _DRAWN
+    return 2 * min(link.outputs, link.fan_in)
 
 
-def _sums(link: Link) -> int:
+def _values(link: Link) -> int:
     return link.outputs * _after(link)
 
 

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from service.analysis.activation import Values
-from service.analysis.chain import Chain, Held, Link
-from service.analysis.window import padding
+from service.analysis.chain import EPSILON, POINTWISE_NORMS, Chain, Held, Link
+from service.analysis.window import taps
 from service.pipeline import Pipeline
 from service.plan import Plan, PlannedTensor, compile
 from service.recipe import Recipe
@@ -16,9 +16,6 @@ from service.schemes import Normal
 from service.weight import tensor
 
 _AXES = "OI"
-
-_TINY = 1e-5
-"""What frameworks add to a variance before they divide by its root."""
 
 
 class Weights:
@@ -31,7 +28,7 @@ class Weights:
 
     def __init__(self, plan: Plan, pipeline: Pipeline) -> None:
         self._plan = plan
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._tensors = {tensor.name: tensor for tensor in plan.tensors}
 
     def of(self, held: Held | None) -> Values | None:
@@ -52,7 +49,7 @@ class Weights:
 
     def _read(self, tensor: PlannedTensor) -> Values:
         out = np.empty(tensor.nbytes, dtype=np.uint8)
-        self._pipeline.fill(self._plan, len(self._plan.header) + tensor.begin, out)
+        self.pipeline.fill(self._plan, len(self._plan.header) + tensor.begin, out)
         values: Values = tensor.dtype.decoded(out).reshape(tensor.shape)
         return values
 
@@ -147,11 +144,9 @@ def linear(link: Link, weight: Values, values: Values) -> Values:
     """
     if link.kind == "linear":
         return _flat(link, values) @ weight.T
-    zeros = [(0, 0), *padding(link.window), (0, 0)]
-    padded = np.pad(values, zeros)
     out = np.zeros((*values.shape[:-1], link.outputs))
-    for tap, place in _taps(link):
-        out += _grouped(padded[place], weight[tap], link.groups)
+    for tap, outputs, inputs in taps(link.window, link.places):
+        out[:, *outputs] += _grouped(values[:, *inputs], weight[tap], link.groups)
     return out
 
 
@@ -161,22 +156,14 @@ def _flat(link: Link, values: Values) -> Values:
     return values.reshape(len(values), -1)
 
 
-def _taps(link: Link) -> Iterator[tuple[Any, Any]]:
-    """Yield for each tap of a window the indices of its weights and of the padded input it sees."""
-    for tap in np.ndindex(*link.window):
-        seen = (slice(at, at + size) for at, size in zip(tap, link.places, strict=True))
-        yield (..., *tap), (slice(None), *seen)
-
-
 def _grouped(values: Values, weight: Values, groups: int) -> Values:
     """Return values (..., inputs) times weight (outputs, inputs/groups), group by group."""
     if groups == 1:
         product: Values = values @ weight.T
         return product
-    split = values.reshape(*values.shape[:-1], groups, -1)
-    each = weight.reshape(groups, -1, weight.shape[1])
-    sums: Values = np.einsum("...gi,goi->...go", split, each)
-    return sums.reshape(*values.shape[:-1], -1)
+    split = values.reshape(-1, groups, values.shape[-1] // groups).swapaxes(0, 1)
+    each = weight.reshape(groups, -1, weight.shape[1]).swapaxes(1, 2)
+    return (split @ each).swapaxes(0, 1).reshape(*values.shape[:-1], -1)
 
 
 def _transposed(link: Link, weights: Weights, gradient: Values, values: Values) -> Values:
@@ -191,15 +178,10 @@ def _transposed(link: Link, weights: Weights, gradient: Values, values: Values) 
             return flat.reshape(values.shape)
         turned = flat.reshape(len(flat), values.shape[-1], *link.places)
         return np.moveaxis(turned, 1, -1)
-    padded = np.zeros(np.pad(values[:1], [(0, 0), *padding(link.window), (0, 0)]).shape[1:])
-    out = np.zeros((len(values), *padded.shape))
-    for tap, place in _taps(link):
-        out[place] += _grouped_back(gradient, weight[tap], link.groups)
-    inner = (
-        slice(before, before + size)
-        for (before, _), size in zip(padding(link.window), link.places, strict=True)
-    )
-    return out[(slice(None), *inner)]
+    out = np.zeros_like(values)
+    for tap, outputs, inputs in taps(link.window, link.places):
+        out[:, *inputs] += _grouped_back(gradient[:, *outputs], weight[tap], link.groups)
+    return out
 
 
 def _grouped_back(gradient: Values, weight: Values, groups: int) -> Values:
@@ -210,22 +192,22 @@ def _grouped_back(gradient: Values, weight: Values, groups: int) -> Values:
 def _spanned(link: Link, values: Values) -> tuple[Values, tuple[int, ...]]:
     """Return values and the axes over which a norm averages, groups in an axis of their own."""
     last = values.ndim - 1
+    if link.type in POINTWISE_NORMS:
+        return values, (last,)
     match link.type:
         case "batch_norm":
             return values, tuple(range(last))
         case "instance_norm":
             return values, tuple(range(1, last)) or (last,)
-        case "group_norm":
-            cut = values.reshape(*values.shape[:-1], link.groups, -1)
-            return cut, (*range(1, last), last + 1)
-    return values, tuple(range(1, last + 1))
+    cut = values.reshape(*values.shape[:-1], link.groups, -1)
+    return cut, (*range(1, last), last + 1)
 
 
 def _normalized(link: Link, values: Values) -> tuple[Values, Values]:
     """Return normalized values and what they were divided by, groups in an axis of their own."""
     cut, axes = _spanned(link, values)
     centre = 0.0 if link.type == "rms_norm" else cut.mean(axes, keepdims=True)
-    size = np.sqrt(((cut - centre) ** 2).mean(axes, keepdims=True) + _TINY)
+    size = np.sqrt(((cut - centre) ** 2).mean(axes, keepdims=True) + EPSILON)
     return ((cut - centre) / size).reshape(values.shape), size
 
 

@@ -116,6 +116,9 @@ def within(place: str) -> Iterator[None]:
 
     Args:
         place: JSON Pointer to the part.
+
+    Raises:
+        InvalidRecipe: What was raised inside, with longer pointers.
     """
     try:
         yield

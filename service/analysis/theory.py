@@ -9,6 +9,7 @@ Sources:
     Schoenholz et al. 2017 (chi, depth scales): https://arxiv.org/abs/1611.01232
     Hanin & Rolnick 2018 (fluctuations grow as depth over width): https://arxiv.org/abs/1803.01719
     Yang & Schoenholz 2017 (residual networks): https://arxiv.org/abs/1712.08969
+    Yang et al. 2019 (gradients under batch normalization): https://arxiv.org/abs/1902.08129
 """
 
 import math
@@ -18,12 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from service.analysis.activation import Values
-from service.analysis.chain import Chain, Link
-from service.analysis.expectation import Joint, Moments, joint, moments
+from service.analysis.chain import EPSILON, POINTWISE_NORMS, Chain, Link
+from service.analysis.expectation import Joint, Moments, Squares, joint, moments, squares
 from service.analysis.window import spread_back, summed
 
-_STEP = 1e-3
-"""Of ln q, for derivatives: errors are some 10^-7 of them."""
+_NONE = Joint(0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Signal:
     Args:
         q: Variance, a map over an image's places, or a scalar.
         correlation: Of two examples.
+        distant: Of two places of images that have none of their inputs in common.
         growth: Of ln q's deviation since the beginning, or since the branch began.
         spread: Variance of ln q that finitely many units have added since.
         shift: Mean of ln q's deviation.
@@ -40,6 +41,7 @@ class Signal:
 
     q: Values
     correlation: float
+    distant: float = 0.0
     growth: float = 1.0
     spread: float = 0.0
     shift: float = 0.0
@@ -49,6 +51,12 @@ class Signal:
         """The variance, averaged over places."""
         return float(self.q.mean())
 
+    def shared(self, link: Link) -> float:
+        """Return the share of the variance that a norm takes away with the mean."""
+        if link.type == "batch_norm":
+            return self.distant if link.places else self.correlation
+        return self.distant if link.type == "instance_norm" and link.places else 0.0
+
 
 class Passage(NamedTuple):
     """A link and what entered it.
@@ -56,25 +64,38 @@ class Passage(NamedTuple):
     Args:
         link: The link.
         signal: Before the activation that is before the link.
-        found: That activation's moments there.
-        pair: Averages over two examples; none for a norm.
+        found: That activation's second moments there, place by place.
+        moments: Its moments at the variance averaged over places.
+        pair: Averages over two examples; zeros for a norm.
+        apart: Averages over two distant places; zeros where there are none.
     """
 
     link: Link
     signal: Signal
-    found: Moments
-    pair: Joint | None
+    found: Squares
+    moments: Moments
+    pair: Joint
+    apart: Joint
+
+    @property
+    def gain(self) -> float:
+        """fan_in v, edges apart."""
+        return self.link.fan_in * self.link.weight_square
+
+    @property
+    def after(self) -> float:
+        """The variance after the link, edges apart."""
+        return self.gain * self.moments.square + self.link.bias_square
 
     @property
     def chi(self) -> float:
         """fan_in v E[phi'^2]: how small differences grow."""
-        return self.link.fan_in * self.link.weight_square * float(self.found.slope_square.mean())
+        return self.gain * float(self.found.slope.mean())
 
     @property
     def chi_c(self) -> float:
         """The same at the examples' correlation: how that changes."""
-        product = self.pair.slope_product if self.pair else 0.0
-        return self.link.fan_in * self.link.weight_square * product
+        return self.gain * self.pair.slope_product
 
 
 @dataclass(frozen=True)
@@ -125,85 +146,100 @@ def theory_of(chain: Chain, correlation: float) -> Theory:
     signal = stream = Signal(np.full(chain.links[0].places, chain.variance), correlation)
     for link in chain.links:
         if link.opens:
-            stream, signal = signal, Signal(signal.q, signal.correlation)
+            stream, signal = signal, Signal(signal.q, signal.correlation, signal.distant)
         passage = _passage(link, signal)
-        signal = _through(passage)
+        signal = _summed(passage) if link.has_weights else _normalized(link, signal)
         if link.closes:
-            signal = _added(stream, signal, chain.scale**2, link.outputs)
+            signal = _added(stream, signal, chain.scale * chain.scale, link.outputs)
         passages.append(passage)
         signals.append(signal)
     return Theory(passages, signals, _back(chain, passages, signal))
 
 
 def _passage(link: Link, signal: Signal) -> Passage:
-    pair = None
-    if link.has_weights:
-        pair = joint(link.before, signal.mean, signal.correlation)
-    return Passage(link, signal, moments(link.before, signal.q), pair)
+    phi, q = link.before, signal.mean
+    return Passage(
+        link,
+        signal,
+        squares(phi, signal.q),
+        moments(phi, q),
+        joint(phi, q, signal.correlation) if link.has_weights else _NONE,
+        joint(phi, q, signal.distant) if link.window else _NONE,
+    )
 
 
-def _through(passage: Passage) -> Signal:
-    """Return the signal after a link."""
-    link, signal, found = passage.link, passage.signal, passage.found
-    if not link.has_weights:
-        q = np.full(signal.q.shape, link.weight_square + link.bias_square)
-        correlation = 0.0 if link.type == "batch_norm" else signal.correlation
-        return Signal(q, correlation, growth=0.0)
-    growth, bend = _sensitivity(link, signal.mean)
-    noise = _excess(found.fourth, found.square) / link.inputs
+def _summed(passage: Passage) -> Signal:
+    """Return the signal after a layer."""
+    link, signal, moment = passage.link, passage.signal, passage.moments
+    share = _ratio(passage.gain * moment.square, passage.after)
+    growth = share * moment.growth
+    # Of ln(a + b) where ln a grows and bends as it does.
+    bend = share * (moment.bend + moment.growth * moment.growth) - growth * growth
+    noise = _excess(moment.kurtosis) / link.inputs
     return Signal(
-        link.weight_square * summed(link, found.square) + link.bias_square,
-        _correlated(passage),
+        link.weight_square * summed(link, passage.found.value) + link.bias_square,
+        _correlated(passage, passage.pair),
+        _correlated(passage, passage.apart),
         signal.growth * growth,
-        growth**2 * signal.spread + noise,
+        growth * growth * signal.spread + noise,
         growth * signal.shift + (bend * signal.spread - noise) / 2,
     )
 
 
-def _next(link: Link, q: float) -> float:
-    """Return the variance after a link, edges apart."""
-    square = float(moments(link.before, np.array(q)).square)
-    return link.fan_in * link.weight_square * square + link.bias_square
+def _correlated(passage: Passage, pair: Joint) -> float:
+    """Return the correlation after a layer, edges apart, of what had these averages."""
+    covariance = passage.gain * pair.product + passage.link.bias_square
+    return min(1.0, _ratio(covariance, passage.after, 1.0))
 
 
-def _correlated(passage: Passage) -> float:
-    """Return the correlation of two examples after a link, edges apart."""
-    link, signal, pair = passage.link, passage.signal, passage.pair
-    if pair is None:
-        return signal.correlation
-    covariance = link.fan_in * link.weight_square * pair.product + link.bias_square
-    variance = _next(link, signal.mean)
-    return min(1.0, covariance / variance) if variance else 1.0
+def _normalized(link: Link, signal: Signal) -> Signal:
+    """Return the signal after a norm."""
+    shared = signal.shared(link)
+    rest = signal.mean * (1 - shared)
+    kept = _ratio(rest, rest + EPSILON)
+    own, biases = link.weight_square * kept, link.bias_square
+
+    def correlated(before: float) -> float:
+        return min(1.0, _ratio(own * _ratio(before - shared, 1 - shared) + biases, own + biases))
+
+    return Signal(
+        link.weight_square * (1 - shared) * signal.q / _divisor(link, signal) + biases,
+        correlated(signal.correlation),
+        correlated(signal.distant),
+        (1 - kept) * signal.growth,
+        (1 - kept) ** 2 * signal.spread,
+    )
 
 
-def _sensitivity(link: Link, q: float) -> tuple[float, float]:
-    """Return the first and second derivative of ln q after a link by ln q before it."""
-    below, here, above = (_next(link, q * math.exp(step)) for step in (-_STEP, 0.0, _STEP))
-    if not below:
-        return 0.0, 0.0
-    low, high = math.log(here / below), math.log(above / here)
-    return (low + high) / (2 * _STEP), (high - low) / _STEP**2
+def _divisor(link: Link, signal: Signal) -> Values:
+    """Return the square of what a norm divides by, place by place."""
+    own = signal.q if link.type in POINTWISE_NORMS else np.full(signal.q.shape, signal.mean)
+    return (1 - signal.shared(link)) * own + EPSILON
 
 
-def _excess(fourth: Values, square: Values, times: float = 1.0) -> float:
-    """Return the relative variance of what has these moments, from one unit."""
-    mean = float(square.mean())
-    return times * float(fourth.mean()) / mean**2 - 1 if mean else 0.0
+def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:
+    return part / whole if whole else otherwise
+
+
+def _excess(kurtosis: float, times: float = 1.0) -> float:
+    """Return the relative variance of squares, from one unit."""
+    return max(0.0, times * kurtosis - 1)
 
 
 def _added(stream: Signal, branch: Signal, scale: float, units: int) -> Signal:
     """Return a stream with a branch added, ``scale`` times its variance."""
     q = stream.q + scale * branch.q
-    own = stream.mean / float(q.mean()) if q.mean() else 1.0
+    own = _ratio(stream.mean, float(q.mean()), 1.0)
     share = 1 - own
     kept = own + share * branch.growth
     # What was in the stream, and what its product with the branch adds by chance.
-    noise = share**2 * branch.spread + 4 * own * share / units
+    noise = share * share * branch.spread + 4 * own * share / units
     return Signal(
         q,
         own * stream.correlation + share * branch.correlation,
+        own * stream.distant + share * branch.distant,
         kept * stream.growth,
-        kept**2 * stream.spread + noise,
+        kept * kept * stream.spread + noise,
         kept * stream.shift + share * (branch.shift + branch.spread / 2) - noise / 2,
     )
 
@@ -215,7 +251,7 @@ def _back(chain: Chain, passages: list[Passage], end: Signal) -> list[Gradient]:
     for passage in reversed(passages):
         found.append(gradient)
         if passage.link.closes:
-            stream, gradient = gradient, Gradient(chain.scale**2 * gradient.square)
+            stream, gradient = gradient, Gradient(chain.scale * chain.scale * gradient.square)
         gradient = _before(passage, gradient)
         if passage.link.opens:
             gradient = _joined(stream, gradient, passage.link.inputs)
@@ -224,35 +260,25 @@ def _back(chain: Chain, passages: list[Passage], end: Signal) -> list[Gradient]:
 
 def _before(passage: Passage, after: Gradient) -> Gradient:
     """Return the gradient before a link and its activation."""
-    link, signal, moment = passage.link, passage.signal, passage.found
+    link, signal, moment = passage.link, passage.signal, passage.moments
     if not link.has_weights:
-        size = link.weight_square / signal.mean if signal.mean else 0.0
-        return replace(after, square=after.square * size)
-    noise = _excess(moment.slope_fourth, moment.slope_square, 3.0) / link.inputs
-    bend = _bend(link, signal.mean)
-    square = link.weight_square * spread_back(link, after.square) * moment.slope_square
+        square = after.square * link.weight_square / _divisor(link, signal)
+        return replace(after, square=square)
+    noise = _excess(moment.slope_kurtosis, 3.0) / link.inputs
+    bend = moment.slope_growth
     return Gradient(
-        square,
+        link.weight_square * spread_back(link, after.square) * passage.found.slope,
         after.spread + noise,
         after.strain + abs(bend) * math.sqrt(signal.spread),
         after.shift + bend * signal.shift - noise / 2,
     )
 
 
-def _bend(link: Link, q: float) -> float:
-    """Return the derivative of ln E[phi'^2] by ln q."""
-    low, high = (
-        float(moments(link.before, np.array(q * math.exp(step))).slope_square)
-        for step in (-_STEP, _STEP)
-    )
-    return math.log(high / low) / (2 * _STEP) if low and high else 0.0
-
-
 def _joined(stream: Gradient, branch: Gradient, units: int) -> Gradient:
     """Return the gradient where a branch begins: the stream's and the branch's together."""
     square = stream.square + branch.square
-    share = branch.mean / float(square.mean()) if square.mean() else 0.0
-    noise = share**2 * branch.spread + 4 * share * (1 - share) / units
+    share = _ratio(branch.mean, float(square.mean()))
+    noise = share * share * branch.spread + 4 * share * (1 - share) / units
     return Gradient(
         square,
         stream.spread + noise,

@@ -95,16 +95,22 @@ def change_of(theory: Mapping[str, Any], on_stream: Sequence[bool]) -> Change:
         [value for value, counts in zip(theory[name], on_stream, strict=True) if counts]
         for name in ("ln_q", "ln_gradient")
     )
-    correlation = theory["correlation"][-1]
-    alike = correlation is not None and correlation > _ALIKE
-    if None in ln_q or None in ln_gradient:
-        return Change(_lost(ln_q[-1]), _lost(ln_gradient[0]), math.inf, alike)
+    values = [*ln_q, *ln_gradient]
     spread = max(max(ln_q) - min(ln_q), max(ln_gradient) - min(ln_gradient))
-    return Change(ln_q[-1] - ln_q[0], ln_gradient[0] - ln_gradient[-1], spread, alike)
+    return Change(
+        _change(ln_q[0], ln_q[-1]),
+        _change(ln_gradient[-1], ln_gradient[0]),
+        spread if all(map(math.isfinite, values)) else math.inf,
+        theory["correlation"][-1] > _ALIKE,
+    )
 
 
-def _lost(last: float | None) -> float:
-    return -math.inf if last is None else 0.0
+def _change(first: float, last: float) -> float:
+    if math.isnan(last):
+        return math.inf  # infinity times zero, or less infinity
+    if math.isinf(last):
+        return last
+    return last - first if math.isfinite(first) else 0.0
 
 
 def verdict(change: Change, depth: int, best: tuple[str, Change]) -> str:

@@ -1,11 +1,15 @@
 """Windows of convolutions over maps: sums under zero padding, forward and back."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from service.analysis.activation import Values
 from service.analysis.chain import Link
+
+Cut = tuple[slice, ...]
 
 
 def padding(window: Sequence[int]) -> list[tuple[int, int]]:
@@ -17,6 +21,32 @@ def padding(window: Sequence[int]) -> list[tuple[int, int]]:
     return [((size - 1) // 2, size // 2) for size in window]
 
 
+def taps(window: Sequence[int], places: Sequence[int]) -> Iterator[tuple[Any, Cut, Cut]]:
+    """Yield indices for each tap that meets more than zeros: its weights, outputs, their inputs.
+
+    Args:
+        window: Sizes of the kernel.
+        places: Of the image.
+
+    >>> for weights, outputs, inputs in taps([2], [4]):
+    ...     print(weights, outputs, inputs)
+    (Ellipsis, 0) (slice(0, 4, None),) (slice(0, 4, None),)
+    (Ellipsis, 1) (slice(0, 3, None),) (slice(1, 4, None),)
+    """
+    before = [zeros for zeros, _ in padding(window)]
+    near = [
+        range(max(0, zeros - length + 1), min(size, zeros + length))
+        for size, zeros, length in zip(window, before, places, strict=True)
+    ]
+    for index in np.ndindex(*map(len, near)):
+        tap = tuple(each[at] for each, at in zip(near, index, strict=True))
+        shifts = [at - zeros for at, zeros in zip(tap, before, strict=True)]
+        ends = list(zip(shifts, places, strict=True))
+        outputs = tuple(slice(max(0, -shift), length - max(0, shift)) for shift, length in ends)
+        inputs = tuple(slice(max(0, shift), length - max(0, -shift)) for shift, length in ends)
+        yield (..., *tap), outputs, inputs
+
+
 def summed(link: Link, square: Values) -> Values:
     """Return what each output sums over: the inputs' second moments, over all of its fan_in.
 
@@ -26,7 +56,7 @@ def summed(link: Link, square: Values) -> Values:
     """
     if link.kind == "linear":
         return np.asarray(link.inputs * square.mean())
-    return link.inputs // link.groups * _sums(square, link.taps, padding(link.taps))
+    return link.inputs // link.groups * _weight(link) * _sums(square, padding(link.taps))
 
 
 def spread_back(link: Link, square: Values) -> Values:
@@ -39,15 +69,21 @@ def spread_back(link: Link, square: Values) -> Values:
     if link.kind == "linear":
         return np.full(link.places, link.outputs * float(square.mean()))
     turned = [(after, before) for before, after in padding(link.taps)]
-    return link.outputs // link.groups * _sums(square, link.taps, turned)
+    return link.outputs // link.groups * _weight(link) * _sums(square, turned)
 
 
-def _sums(values: Values, window: Sequence[int], zeros: Sequence[tuple[int, int]]) -> Values:
-    """Return the sums over windows, an axis at a time."""
-    for axis, size in enumerate(window):
-        padded = np.pad(values, [zeros[a] if a == axis else (0, 0) for a in range(values.ndim)])
+def _weight(link: Link) -> int:
+    """Return how many taps' share each drawn one has: more than its own where others are zero."""
+    return math.prod(link.window) // math.prod(link.taps)
+
+
+def _sums(values: Values, reach: Sequence[tuple[int, int]]) -> Values:
+    """Return sums over windows that reach so far before and behind, an axis at a time."""
+    for axis, (before, after) in enumerate(reach):
         length = values.shape[axis]
-        values = np.sum(
-            [padded.take(range(at, at + length), axis=axis) for at in range(size)], axis=0
-        )
+        at = np.arange(length)
+        zero = np.zeros_like(values.take([0], axis))
+        running = np.cumsum(np.concatenate([zero, values], axis), axis)
+        stop, start = np.minimum(at + after + 1, length), np.maximum(at - before, 0)
+        values = running.take(stop, axis) - running.take(start, axis)
     return values

@@ -28,6 +28,10 @@ _MOST_MEMBERS = 65_536
 """Members of one object. Metadata may have many; an error about each unknown one costs memory."""
 
 
+_SEEDS = {("seed",), ("recipe", "seed")}
+"""Where a recipe's seed is, by itself and in a question about it: 64 bits, whoever reads them."""
+
+
 class _Suspects:
     """Objects with a duplicate key and integers too large, noted while parsing, located later."""
 
@@ -174,5 +178,5 @@ def _large_integers(document: Any) -> list[Problem]:
             f"{shown(node)} is an integer outside +-(2^53 - 1), which not every JSON client holds",
         )
         for steps, node in _walk(document)
-        if type(node) in (int, float) and _is_large_integer(node) and steps != ("seed",)
+        if type(node) in (int, float) and _is_large_integer(node) and steps not in _SEEDS
     ]
