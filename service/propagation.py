@@ -3,11 +3,13 @@
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
 from service import analysis
+from service.donor import open_donor
 from service.limits import Limits
 from service.recipe.strictjson import read
 from service.settings import Settings
@@ -110,12 +112,22 @@ def _bars(found: dict[str, Any], curve: dict[str, Any]) -> list[tuple[Any, ...]]
 
 @click.command()
 @_chain_options
-@click.option("--batch", type=int, default=256, help="Examples that are drawn [256].")
-def calibrate(recipe: BinaryIO, *, batch: int, **stated: Any) -> None:
+@click.option("--batch", type=int, help="Examples that are drawn [256].")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A safetensors file whose single tensor is the batch, instead.",
+)
+def calibrate(recipe: BinaryIO, *, batch: int | None, data: Path | None, **stated: Any) -> None:
     """Print RECIPE with LSUV's gains: each layer's output has variance 1 on a batch."""
     settings = Settings()
-    asked = _chain(stated) | {"batch": batch}
-    found = analysis.calibrate(_request(recipe, asked, settings), settings, settings.pipeline())
+    asked = _chain(stated) | ({} if batch is None else {"batch": batch})
+    given = None
+    if data is not None:
+        with open_donor(data, settings) as donor:
+            given = analysis.batch_of(donor, settings)
+    text = _request(recipe, asked, settings)
+    found = analysis.calibrate(text, settings, settings.pipeline(), given)
     click.echo(json.dumps(found["recipe"], indent=2, ensure_ascii=False))
     for layer in found["layers"]:
         click.echo(f"{layer['name']}: std {layer['std']:.6g}, gain {layer['gain']:g}", err=True)
@@ -124,9 +136,9 @@ def calibrate(recipe: BinaryIO, *, batch: int, **stated: Any) -> None:
 def _chain(stated: dict[str, Any]) -> dict[str, Any]:
     """Return what flags say of a chain, as a request has it."""
     given = {name: value for name, value in stated.items() if value is not None}
-    asked: dict[str, Any] = {
-        "input": {name: given[name] for name in ("size", "variance") if name in given}
-    }
+    asked: dict[str, Any] = {}
+    if of_input := {name: given[name] for name in ("size", "variance") if name in given}:
+        asked["input"] = of_input
     if "residual_scale" in given:
         asked["residual_scale"] = given["residual_scale"]
     if "activation" in given or "slope" in given:
@@ -146,4 +158,5 @@ def _request(recipe: BinaryIO, asked: dict[str, Any], limits: Limits) -> bytes:
     """
     text = recipe.read()
     read(text, limits)
-    return b'{"recipe": ' + text + b", " + json.dumps(asked).encode()[1:]
+    members = [f', "{name}": {json.dumps(value)}'.encode() for name, value in asked.items()]
+    return b'{"recipe": ' + text + b"".join(members) + b"}"

@@ -1,11 +1,23 @@
 """The commands of the analysis: charts, JSON, gains, and mistakes without a traceback."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from tests.analysis.support import analysed, calibrated, conv, dense, recipe_of
+from service.analysis import calibrate
+from tests.analysis.support import (
+    LIMITS,
+    PIPELINE,
+    analysed,
+    calibrated,
+    conv,
+    dense,
+    recipe_of,
+)
 from tests.analysis.test_transformer import TINY
 from tests.test_cli import run
 
@@ -112,3 +124,28 @@ def test_bad_flag_ends_in_a_traceback(flags: list[Any], said: bytes) -> None:
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_gains_are_not_those_of_the_data(tmp_path: Path) -> None:
+    """Images of one bright channel, as PyTorch orders them, through a chain that flattens them."""
+    layers = [*conv(1, 4), {**dense(1, 80)[0], "out_features": 3}]
+    data = np.random.default_rng(1).normal(0.0, 1.0, (32, 4, 5, 4))
+    data[:, 2] *= 10
+    save_file({"images": data}, tmp_path / "data.safetensors")
+    text = json.dumps(recipe_of(layers)).encode()
+    done = run("calibrate", "-", "--data", str(tmp_path / "data.safetensors"), stdin=text)
+    assert done.returncode == 0
+    asked = json.dumps({"recipe": recipe_of(layers)}).encode()
+    found = calibrate(asked, LIMITS, PIPELINE, data)
+    assert json.loads(done.stdout) == found["recipe"]
+    assert found["layers"][0]["std"] > 2
+    turned = calibrate(asked.replace(b'{"recipe": {', b'{"recipe": {"convention": "keras", '),
+                       LIMITS, PIPELINE, np.moveaxis(data, 1, -1))  # fmt: skip
+    assert turned["layers"][0]["std"] == pytest.approx(found["layers"][0]["std"], rel=0.3)
+
+
+def test_data_that_is_no_batch_ends_in_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"no")
+    done = run("calibrate", "-", "--data", str(tmp_path / "data"), stdin=TEXT)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"tensorseed: no safetensors header")

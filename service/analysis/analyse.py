@@ -169,7 +169,8 @@ def _check_cost(asked: Question, candidates: Sequence[_Candidate], limits: Limit
     if asked.measure is None:
         return
     for candidate in candidates:
-        found = excess(candidate.chain, asked.measure, len(candidates), limits)
+        ways = 2 * asked.measure.seeds * len(candidates)
+        found = excess(candidate.chain, asked.measure.batch, ways, limits)
         if found:
             raise InvalidRecipe([Problem(f"/measure{found[0]}", found[1])])
 

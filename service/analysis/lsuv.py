@@ -17,9 +17,10 @@ from service.analysis.chain import Chain, Link
 from service.analysis.links import CHANNELS_FIRST, chain_of
 from service.analysis.measure import examples, excess
 from service.analysis.network import Weights, applied, forward, linear, shape_of
-from service.analysis.question import Calibration, Measure, ask, within
+from service.analysis.question import Calibration, Input, ask, within
 from service.errors import InvalidRecipe, Problem, shown
 from service.layers import AnyLayer
+from service.layers.convolution import Convolution
 from service.limits import Limits
 from service.pipeline import Pipeline
 from service.plan import compile
@@ -48,6 +49,9 @@ def calibrate(
         InvalidRecipe: It asks for what there is not, or for too much; or a scale does not exist.
     """
     asked, recipe = ask(Calibration, text, limits)
+    if given is not None and (stated := asked.model_fields_set & {"batch", "input"}):
+        said = "it is of a batch that is drawn, and one was sent: leave it out"
+        raise InvalidRecipe([Problem(f"/{name}", said) for name in sorted(stated)])
     if not recipe.layers:
         said = "gains are written into layers, and there are none: state them"
         raise InvalidRecipe([Problem("/recipe/layers", said)])
@@ -60,8 +64,8 @@ def calibrate(
     if given is None:
         shape = shape_of(chain, asked.batch)
         given = examples(shape, recipe.seed, chain.variance, 0.0, pipeline)
-    elif chain.links[0].channels_first:
-        given = np.moveaxis(given, 1, -1)
+    else:
+        given = _channels_last(chain, given)
     scales = _scales(chain, Weights(plan, pipeline), given)
     return {
         "recipe": _written(asked.recipe, chain, scales),
@@ -92,11 +96,27 @@ def _orthonormal(layer: AnyLayer) -> AnyLayer:
 
 def _sized(asked: Calibration, recipe: Recipe, given: Values | None) -> Calibration:
     """Return the request with the size of the images that were given."""
-    if given is None or given.ndim < 3:
+    if given is None or not any(isinstance(layer, Convolution) for layer in recipe.layers):
         return asked
     is_first = recipe.convention in CHANNELS_FIRST
     size = given.shape[2:] if is_first else given.shape[1:-1]
-    return asked.model_copy(update={"input": asked.input.model_copy(update={"size": size})})
+    return asked.model_copy(update={"input": Input.model_construct(size=size or None)})
+
+
+def _channels_last(chain: Chain, given: Values) -> Values:
+    """Return a batch as chains take it.
+
+    Raises:
+        InvalidRecipe: It has another shape than enters the chain.
+    """
+    is_turned = chain.links[0].channels_first and given.ndim > 1
+    turned = np.moveaxis(given, 1, -1) if is_turned else given
+    if turned.shape == (wanted := shape_of(chain, len(given))):
+        return turned
+    if is_turned:
+        wanted = (wanted[0], wanted[-1], *wanted[1:-1])
+    said = f"it has the shape {list(given.shape)}, and {list(wanted)} would enter the chain"
+    raise InvalidRecipe([Problem("/batch", said)])
 
 
 def _check(chain: Chain, batch: int, limits: Limits) -> None:
@@ -114,7 +134,7 @@ def _check(chain: Chain, batch: int, limits: Limits) -> None:
         for link in chain.layers
         if link.weight and any(r.scheme != Orthogonal() for r in link.weight.tensor.regions)
     ]
-    found = excess(chain, Measure.model_construct(batch=batch, seeds=1), 1, limits)
+    found = excess(chain, batch, 1, limits)
     if found:
         problems.append(Problem("/batch", found[1]))
     if problems:

@@ -144,13 +144,13 @@ def _cosine(values: Values) -> float:
 
 
 class Cost(NamedTuple):
-    """What a measured pass takes.
+    """What one way through a chain takes, forward or back.
 
     Args:
-        work: Multiplications of an example, forward and back, activations counted as some.
+        work: Multiplications of an example, activations counted as some.
         units: Values of an example that are held.
-        weights: Elements of the largest weight.
-        drawing: Multiplications that generating the weights takes, forward and back.
+        weights: Elements of the largest weight, as they are held.
+        drawing: Multiplications that generating the weights takes.
     """
 
     work: int
@@ -163,10 +163,10 @@ def cost_of(chain: Chain) -> Cost:
     """Return what an example costs."""
     layers = chain.layers
     return Cost(
-        2 * sum(_values(link) * (_VALUE + link.fan_in * link.has_weights) for link in chain.links),
+        sum(_values(link) * (_VALUE + link.fan_in * link.has_weights) for link in chain.links),
         2 * sum(map(_values, chain.links)),
         2 * max(link.outputs * link.fan_in for link in layers),
-        2 * sum(link.outputs * link.fan_in * _drawing(link) for link in layers),
+        sum(link.outputs * link.fan_in * _drawing(link) for link in layers),
     )
 
 
@@ -186,18 +186,18 @@ def _after(link: Link) -> int:
     return 1 if link.kind == "linear" else math.prod(link.places)
 
 
-def excess(chain: Chain, asked: Measure, curves: int, limits: Limits) -> tuple[str, str] | None:
+def excess(chain: Chain, batch: int, ways: int, limits: Limits) -> tuple[str, str] | None:
     """Return which member of a request asks for too much, and why; None where none does.
 
     Args:
         chain: The links.
-        asked: How many examples and networks.
-        curves: How many inits.
+        batch: How many examples.
+        ways: How often they pass, forward or back.
         limits: How much is allowed.
     """
     cost = cost_of(chain)
-    work = (cost.work * asked.batch + cost.drawing) * asked.seeds * curves
-    held = cost.units * asked.batch + cost.weights
+    work = (cost.work * batch + cost.drawing) * ways
+    held = cost.units * batch + cost.weights
     if held > limits.max_analysis_values:
         most = limits.max_analysis_values
         return "/batch", f"{held} values at once; the limit (max_analysis_values) is {most}"

@@ -8,12 +8,16 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.analysis import analyse, calibrate
+from service.analysis import analyse, batch_of, calibrate
 from service.analysis.question import Calibration, Question
+from service.donor import donor_of
+from service.pipeline import Pipeline
 from service.settings import Settings
 from service.web.admission import Quota
-from service.web.body import json_of
-from service.web.openapi import body_of, problems
+from service.web.body import form_of, json_of, media_type_of
+from service.web.openapi import body_of, problems, with_form
+from service.web.parts import CALIBRATED
+from service.web.parts import MEDIA_TYPE as MULTIPART
 from service.web.visits import visit_of
 
 router = APIRouter(prefix="/v1", tags=["analysis"])
@@ -35,7 +39,7 @@ _CALIBRATED: dict[int | str, dict[str, Any]] = {
         "description": "The recipe with a gain for each layer, and how each was found.",
         "content": {"application/json": {"schema": {"type": "object"}}},
     },
-    **problems(400, 408, 413, 415, 422, 429),
+    **problems(400, 408, 413, 415, 422, 429, 503),
 }
 _QUESTION = body_of(
     Question,
@@ -46,27 +50,35 @@ _QUESTION = body_of(
         }
     },
 )
-_CALIBRATION = body_of(
-    Calibration,
-    {"tanh": {"summary": "LSUV for tanh", "value": {"recipe": _RECIPE, "activation": "tanh"}}},
-)
+_TANH = {"summary": "LSUV for tanh", "value": {"recipe": _RECIPE, "activation": "tanh"}}
+_CALIBRATION = with_form(body_of(Calibration, {"tanh": _TANH}), CALIBRATED)
 
 
 @router.post("/analysis", response_class=Response, responses=_ANALYSED, openapi_extra=_QUESTION)
 async def analysis(request: Request) -> Response:
     """Tell what a recipe's layers do to signals and gradients, and which init suits them."""
-    return await _answered(request, analyse)
+    return await _answered(request, await json_of(request), analyse)
 
 
 @router.post(
     "/calibrate", response_class=Response, responses=_CALIBRATED, openapi_extra=_CALIBRATION
 )
 async def calibration(request: Request) -> Response:
-    """Find LSUV's gain for each layer of a recipe, on a seeded Gaussian batch."""
-    return await _answered(request, calibrate)
+    """Find LSUV's gain for each layer, on a seeded Gaussian batch or one that is sent."""
+    if media_type_of(request) != MULTIPART:
+        return await _answered(request, await json_of(request), calibrate)
+    text, file = await form_of(request, CALIBRATED)
+
+    def on_batch(text: bytes, settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
+        given = batch_of(donor_of(file, settings), settings)
+        return calibrate(text, settings, pipeline, given)
+
+    return await _answered(request, text, on_batch)
 
 
-async def _answered(request: Request, work: Callable[..., dict[str, Any]]) -> Response:
+async def _answered(
+    request: Request, text: bytes, work: Callable[[bytes, Settings, Pipeline], dict[str, Any]]
+) -> Response:
     """Answer in a thread, once there is a place for it.
 
     Raises:
@@ -74,7 +86,6 @@ async def _answered(request: Request, work: Callable[..., dict[str, Any]]) -> Re
     """
     settings: Settings = request.app.state.settings
     places: Quota = request.app.state.analyses
-    text = await json_of(request)
     payer = visit_of(request.scope).payer
     await places.wait(payer, settings.queue_timeout)
     try:

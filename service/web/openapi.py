@@ -79,7 +79,7 @@ def _schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REFERENCE.format(model=kind.__name__)}
 
 
-def form_of(body: dict[str, Any], names: Names) -> dict[str, Any]:
+def with_form(body: dict[str, Any], names: Names) -> dict[str, Any]:
     """Return the request body of a route that also takes its JSON in a form, beside a file.
 
     Args:
@@ -107,7 +107,7 @@ def form_of(body: dict[str, Any], names: Names) -> dict[str, Any]:
 RECIPE_BODY = body_of(Recipe, EXAMPLES)
 """The request body of every route that takes a recipe."""
 
-GROWN_BODY = form_of(RECIPE_BODY, GROWN)
+GROWN_BODY = with_form(RECIPE_BODY, GROWN)
 """The request body of those that take a donor too."""
 
 

@@ -35,7 +35,7 @@ _STATUSES: dict[type[Exception], tuple[HTTPStatus, str]] = {
     MalformedRecipe: (HTTPStatus.BAD_REQUEST, "malformed-recipe"),
     RecipeTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "recipe-too-large"),
     InvalidRecipe: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-recipe"),
-    UnreadableFile: (HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-donor"),
+    UnreadableFile: (HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable-file"),
     UnreadableLink: (HTTPStatus.NOT_FOUND, "unreadable-link"),
     UnknownRecipe: (HTTPStatus.NOT_FOUND, "unknown-recipe"),
     RevisionConflict: (HTTPStatus.CONFLICT, "revision-conflict"),
@@ -50,7 +50,7 @@ _TITLES = {
     "malformed-recipe": "The recipe is not strict JSON",
     "recipe-too-large": "The recipe's text is too long",
     "invalid-recipe": "The recipe cannot be carried out",
-    "unreadable-donor": "The donor is not a safetensors file",
+    "unreadable-file": "The donor is not a safetensors file",
     "unreadable-link": "The link does not hold a recipe",
     "unknown-recipe": "The recipe is not stored here",
     "revision-conflict": "Another writer made this revision",
@@ -127,7 +127,7 @@ async def _of_package(request: Request, error: Any) -> Response:
         request.app.state.metrics.registry_errors.inc()
         detail = "weights and links need no registry; all else works again when it is back"
     if isinstance(error, UnreadableFile):
-        detail = f"donor: {detail}"  # the form's part
+        detail = f"the file of the form: {detail}"
     headers = _HEADERS.get(status)
     if isinstance(error, Busy):
         headers = {"Retry-After": str(error.after)}

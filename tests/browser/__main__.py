@@ -1,6 +1,7 @@
 """Make the documentation's pictures of the playground: ``python -m tests.browser``."""
 
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser
 
@@ -10,8 +11,8 @@ from tools.live import live_server
 
 FOLDER = ROOT / "docs" / "pictures"
 
-DESK = {"viewport": {"width": 1240, "height": 860}}
-PHONE = {"viewport": {"width": 400, "height": 800}}
+DESK: dict[str, Any] = {"viewport": {"width": 1240, "height": 860}}
+PHONE: dict[str, Any] = {"viewport": {"width": 400, "height": 800}}
 
 
 def take(browser: Browser, url: str, folder: Path) -> list[Path]:

@@ -1,20 +1,33 @@
 """The routes of the analysis: the library's answers, their errors, their keys, and who waits."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from safetensors.numpy import save
 
+from service.analysis import calibrate
 from service.keys import made
 from service.settings import Settings
 from service.web import analysis
 from service.web.app import create_app
-from tests.analysis.support import analysed, asked, calibrated, conv, dense, recipe_of
+from tests.analysis.support import (
+    LIMITS,
+    PIPELINE,
+    analysed,
+    asked,
+    calibrated,
+    conv,
+    dense,
+    recipe_of,
+)
 from tests.web.problems import problem_of
 
 RECIPE = recipe_of(dense(3, 16))
@@ -35,6 +48,47 @@ def test_calibrated_recipe_is_refused_by_weights(client: TestClient) -> None:
     found = client.post("/v1/calibrate", json={"recipe": RECIPE}).json()["recipe"]
     assert client.post("/v1/weights", json=found).status_code == 200
     assert client.post("/v1/analysis", json={"recipe": found}).status_code == 200
+
+
+def sent(batch: np.ndarray[Any, Any], /, **members: Any) -> dict[str, Any]:
+    text = json.dumps({"recipe": RECIPE, **members})
+    return {"request": ("r.json", text), "batch": ("b.safetensors", save({"x": batch}))}
+
+
+def test_batch_that_is_sent_is_not_the_one_that_counts(client: TestClient) -> None:
+    batch = np.random.default_rng(3).normal(2.0, 5.0, (48, 16))
+    answer = client.post("/v1/calibrate", files=sent(batch))
+    text = json.dumps({"recipe": RECIPE}).encode()
+    assert answer.json() == calibrate(text, LIMITS, PIPELINE, batch)
+    assert answer.json()["layers"][0]["std"] > 3  # of values with a mean, and not of drawn ones
+
+
+@pytest.mark.parametrize(
+    ("batch", "members", "said"),
+    [
+        (np.ones((4, 15)), {}, "/batch: it has the shape [4, 15], and [4, 16] would enter"),
+        (np.ones((4, 16)), {"batch": 4}, "/batch: it is of a batch that is drawn"),
+        (np.ones((4, 16)), {"input": {}}, "/input: it is of a batch that is drawn"),
+        (np.zeros((4, 16)), {}, "/recipe/layers/0: no gain gives fc1 outputs of variance 1"),
+        (np.ones((4, 16), np.int32), {}, "'x', is I32: send floats"),
+        (np.ones(16), {}, "has the shape [16]: examples come first"),
+        (np.full((4, 16), np.nan), {}, "has values that are not finite"),
+    ],
+)
+def test_batch_that_does_not_fit_is_taken(
+    client: TestClient, batch: np.ndarray[Any, Any], members: dict[str, Any], said: str
+) -> None:
+    found = problem_of(client.post("/v1/calibrate", files=sent(batch, **members)), 422)
+    assert said in found["detail"]
+
+
+def test_form_of_other_parts_is_taken(client: TestClient) -> None:
+    files = sent(np.ones((4, 16)))
+    found = problem_of(client.post("/v1/calibrate", files={"request": files["request"]}), 422)
+    assert "no batch came: send a form as curl -F request=@request.json" in found["detail"]
+    two = {**files, "batch": ("b", save({"x": np.ones((4, 16)), "y": np.ones(2)}))}
+    assert "holds 2" in problem_of(client.post("/v1/calibrate", files=two), 422)["detail"]
+    problem_of(client.post("/v1/analysis", files=files), 415)
 
 
 def test_name_that_is_not_ascii_is_lost(client: TestClient) -> None:
