@@ -12,6 +12,9 @@ TOOLCHAINS := clang:clang clang:libclang-rt-14-dev aarch64-linux-gnu-gcc:gcc-aar
 	pg_createcluster:postgresql aria2c:aria2 wget:wget nginx:nginx-light promtool:prometheus openssl:openssl \
 	chromium:chromium curl-config:libcurl4-openssl-dev
 
+# Tests of servers and of time, which other tests beside them would disturb.
+ALONE := tests/web tests/registry tests/deploy tests/client tests/hub tests/tools tests/attacks tests/test_pipeline.py
+
 .PHONY: install dev oracles toolchains bench run test test-full style check demo exhaustive soak torture pictures image-test clean
 
 install: $(VENV)/installed  ## a .venv with the package
@@ -53,7 +56,8 @@ run: install  ## install, then serve on 127.0.0.1 (PORT=8000)
 	$(BIN)/tensorseed serve --port $(PORT)
 
 test: dev  ## the whole suite; what needs another toolchain is skipped with a word
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
 
 test-full: oracles toolchains .npm/installed $(NUMPY1)/installed  ## the suite with every oracle installed
 	$(MAKE) test

@@ -25,7 +25,7 @@ def test_key_is_not_found_by_its_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    "presented", ["", KEY[:-1], KEY + "x", KEY.upper(), HASH, ENTRY, "é", "\0"]
+    "presented", ["", KEY[:-1], KEY + "x", KEY.upper(), HASH, ENTRY, "é", "\0"], ids=range(8)
 )
 def test_other_text_is_a_key(presented: str) -> None:
     assert Keys([ENTRY]).find(presented) is None
@@ -50,6 +50,7 @@ def test_two_keys_are_alike() -> None:
         f"ci\tread\t{HASH}",
         f"{'n' * 65} read {HASH}",
     ],
+    ids=range(9),
 )
 def test_line_that_is_no_entry_is_taken_or_repeated(line: str) -> None:
     with pytest.raises(ValueError, match="key 2 is not written as") as refused:

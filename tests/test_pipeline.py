@@ -132,9 +132,15 @@ def test_small_stream_waits_for_a_large_one() -> None:
         first = small.take()
         assert first is not None
         after = [large.take() for _ in range(50)]
+        before: list[int] = []
+        # In the worker itself, before it goes on: this thread may be woken later.
+        first.add_done_callback(
+            lambda _: before.append(sum(future is not None and future.done() for future in after))
+        )
         watched.open.set()
         first.result(60)
-        assert sum(future is not None and future.done() for future in after) < 3
+        assert wait_until(lambda: bool(before), 60)
+        assert before[0] < 3
         assert taken[0] is not None
         large.stall()
         for future in after:
