@@ -91,7 +91,7 @@ torture: dev  ## random ranges, killed servers and terabytes, on real processes,
 	$(BIN)/python -m tools.torture
 
 pictures: dev  ## every chart of the documentation, drawn anew from the analysis
-	$(PIP) matplotlib
+	$(PIP) "matplotlib>=3.9"
 	$(BIN)/python -m tools.pictures
 	$(BIN)/python -m tests.browser
 

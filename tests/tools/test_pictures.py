@@ -63,7 +63,7 @@ def test_measured_point_is_far_from_its_line() -> None:
 
 
 def test_same_numbers_give_other_bytes() -> None:
-    pytest.importorskip("matplotlib", reason="draws the pictures; in the extra bench")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: make test-full")
     from tools.pictures.drawing import drawn
 
     flat = {"_low": -1.0, "": 0.0, "_high": 1.0, "_measured": 0.5}
