@@ -49,7 +49,7 @@ class Limits(BaseModel):
         2**20, ge=1, description="places of an image, over all layers of an analysed chain"
     )
     max_analysis_work: int = Field(
-        2**35, ge=1, description="multiplications of a measured pass, over all seeds and inits"
+        2**36, ge=1, description="multiplications of a measured pass, over all seeds and inits"
     )
     max_analysis_values: int = Field(
         2**25, ge=1, description="values of a measured pass that are held at once, 8 bytes each"

@@ -200,8 +200,10 @@ def excess(chain: Chain, batch: int, ways: int, limits: Limits) -> tuple[str, st
     held = cost.units * batch + cost.weights
     if held > limits.max_analysis_values:
         most = limits.max_analysis_values
-        return "/batch", f"{held} values at once; the limit (max_analysis_values) is {most}"
+        said = f"{held} values at once; the limit (max_analysis_values) is {most}"
+        return "/batch", f"{said}: send fewer examples"
     if work > limits.max_analysis_work:
         most = limits.max_analysis_work
-        return "", f"{work} multiplications; the limit (max_analysis_work) is {most}"
+        said = f"{work} multiplications; the limit (max_analysis_work) is {most}"
+        return "", f"{said}: ask for fewer examples, seeds or inits"
     return None

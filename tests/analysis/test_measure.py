@@ -185,12 +185,12 @@ def test_wide_linear_chain_is_not_where_theory_says(
 @pytest.mark.parametrize(
     ("layers", "asked", "pointer", "limit"),
     [
-        (dense(40, 512), {"batch": 512, "seeds": 4}, "/measure", "max_analysis_work"),
+        (dense(40, 512), {"batch": 512, "seeds": 8}, "/measure", "max_analysis_work"),
         (dense(40, 8192), {"batch": 4}, "/measure/batch", "max_analysis_values"),
         (dense(300, 64), {"batch": 4096, "seeds": 1}, "/measure/batch", "max_analysis_values"),
         (conv(3, 64), {"batch": 4096, "seeds": 1}, "/measure/batch", "max_analysis_values"),
-        (dense(400, 8), {"batch": 512, "seeds": 64}, "/measure", "max_analysis_work"),
-        (conv(1, 1, 10**7, 1), {"batch": 64}, "/measure", "max_analysis_work"),
+        (dense(400, 8), {"batch": 1024, "seeds": 64}, "/measure", "max_analysis_work"),
+        (conv(1, 1, 10**7, 1), {"batch": 128}, "/measure", "max_analysis_work"),
         ([norm("rms_norm", 64, f"n{i}") for i in range(400)] + dense(1, 64),
          {"batch": 512, "seeds": 64}, "/measure", "max_analysis_work"),
     ],
