@@ -33,6 +33,15 @@ def test_recommended_scheme_is_not_written_into_the_recipe(playground: Playgroun
     expect(playground.badge).to_have_text("Does not train")
 
 
+def test_scheme_is_offered_to_a_model_that_it_would_not_reach(playground: Playground) -> None:
+    rules = [{"match": "*h.5.mlp.c_proj.weight", "init": {"scheme": "normal", "std": 30.0}}]
+    model = {"model_type": "gpt2", "n_layer": 6, "n_embd": 64, "n_head": 4, "vocab_size": 100}
+    playground.write(json.dumps({"seed": 1, "model": model, "rules": rules}))
+    expect(playground["said"]).not_to_contain_text("10^14.")
+    expect(playground.badge).to_have_text("Does not train")
+    expect(playground["use"]).to_be_hidden()
+
+
 def test_curve_stays_where_it_was_when_the_scheme_changes(playground: Playground) -> None:
     before = playground.curve("this recipe, theory")
     playground.page.get_by_label("Scheme").select_option("normal, std 0.02")

@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import { VIEWS, onStream, pictured, readout, tabled } from "./curves.js";
-import { asking } from "./recipe.js";
+import { WEIGHTED, asking } from "./recipe.js";
 import { Latest, post } from "./service.js";
 import { tabs } from "./tabs.js";
 import { power } from "./units.js";
@@ -134,7 +134,7 @@ export class Analysis {
     said.textContent = sentence(own.verdict);
     why.textContent = reasonOf(answer, this.#labels);
     use.textContent = `Use ${best.label}`;
-    use.hidden = own.trains;
+    use.hidden = own.trains || !answer.layers.every(({ type }) => WEIGHTED.has(type));
     quiet.hidden = true;
     panel.hidden = false;
     const { measured, theory } = own;

@@ -2,7 +2,8 @@
 
 import { inline, member, parse } from "./json.js";
 
-const WEIGHTED = new Set(["linear", "conv1d", "conv2d", "conv3d"]);
+/** Types of layers that have weights; of a model's, an init in the recipe sets none. */
+export const WEIGHTED = new Set(["linear", "conv1d", "conv2d", "conv3d"]);
 
 /** Schemes of the builder; those with a law have a name for each distribution. */
 export const SCHEMES = {
