@@ -26,11 +26,8 @@ from service.recipe.model import Rule
 from service.schemes import ALIASES, AnyScheme, Critical, Zeros
 from service.schemes.scheme import canonical
 
-_EQUAL = 1.0
-"""Of ln q: schemes whose spreads differ by less are ranked as they are listed."""
-
-
-_MOST = 1e6
+_EQUAL, _MOST = 1.0, 1e6
+"""Of ln q: spreads that differ by less than the one, or pass the other, are ranked as listed."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,14 @@ class _Candidate:
 
     Args:
         label: What it is called.
-        recipe: With that init.
+        init: That init; None is the recipe's own.
+        recipe: With it.
         chain: Of the recipe.
         theory: Its curves.
     """
 
     label: str
+    init: AnyScheme | None
     recipe: Recipe
     chain: Chain
     theory: dict[str, Any]
@@ -70,7 +69,7 @@ def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
         InvalidRecipe: It asks for what there is not, or for too much.
     """
     asked, recipe = ask(Question, text, limits)
-    own = _candidate("recipe", recipe, asked, limits)
+    own = _candidate("recipe", None, recipe, asked, limits)
     compared = [
         _compared(index, init, own, asked, limits) for index, init in enumerate(asked.compare)
     ]
@@ -80,8 +79,6 @@ def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
         _curve(each, rivals, asked, lambda made: Weights(compile(made, limits), pipeline))
         for each in (own, *compared)
     ]
-    for curve, init in zip(curves[1:], asked.compare, strict=True):
-        curve["init"] = canonical(init)
     listed = [_listed(name, rival) for name, rival in rivals]
     found = critical(own.chain.last)
     return {
@@ -93,13 +90,15 @@ def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _candidate(label: str, recipe: Recipe, asked: Question, limits: Limits) -> _Candidate:
+def _candidate(
+    label: str, init: AnyScheme | None, recipe: Recipe, asked: Question, limits: Limits
+) -> _Candidate:
     whole = recipe.model_copy(update={"include": None})
     with within("/recipe"):
         plan = compile(whole, limits)
     chain = chain_of(asked, whole, plan, limits)
     theory = theory_of(chain, asked.input.correlation)
-    return _Candidate(label, _bare(whole, chain), chain, theory_curves(chain, theory))
+    return _Candidate(label, init, _bare(whole, chain), chain, theory_curves(chain, theory))
 
 
 def _bare(recipe: Recipe, chain: Chain) -> Recipe:
@@ -113,7 +112,8 @@ def _compared(
     index: int, init: AnyScheme, own: _Candidate, asked: Question, limits: Limits
 ) -> _Candidate:
     try:
-        return _candidate(_name(init), with_init(own, init, _biases(init)), asked, limits)
+        made = _with_init(own, init, _biases(init))
+        return _candidate(_name(init), init, made, asked, limits)
     except InvalidRecipe as error:
         problems = [Problem(f"/compare/{index}", each.detail) for each in error.problems]
         raise InvalidRecipe(problems[: limits.max_errors]) from None
@@ -125,7 +125,7 @@ def _biases(init: AnyScheme) -> AnyScheme:
     return Zeros()
 
 
-def with_init(own: _Candidate, init: AnyScheme, bias_init: AnyScheme) -> Recipe:
+def _with_init(own: _Candidate, init: AnyScheme, bias_init: AnyScheme) -> Recipe:
     """Return a candidate's recipe with other inits for all weights and biases of its chain."""
     rules = [
         Rule.model_construct(match=held.tensor.name, init=scheme, dtype=None, fan=None)
@@ -145,9 +145,9 @@ def _ranked(own: _Candidate, asked: Question, limits: Limits) -> list[tuple[Usua
     rivals: list[tuple[Usual, _Candidate]] = []
     refusals: list[InvalidRecipe] = []
     for each in usual(own.chain):
-        recipe = with_init(own, each.init, each.bias_init)
+        recipe = _with_init(own, each.init, each.bias_init)
         try:
-            rivals.append((each, _candidate(each.label, recipe, asked, limits)))
+            rivals.append((each, _candidate(each.label, each.init, recipe, asked, limits)))
         except InvalidRecipe as error:  # what cannot be made here is none to advise
             refusals.append(error)
     if not rivals:
@@ -189,7 +189,7 @@ def _curve(
     best, theirs = rivals[0]
     return {
         "label": candidate.label,
-        "init": None,
+        "init": candidate.init and canonical(candidate.init),
         "theory": written(candidate.theory),
         "measured": found,
         "verdict": verdict(change, len(candidate.chain.layers), (best.label, theirs.change)),
@@ -209,7 +209,6 @@ def _listed(name: Usual, candidate: _Candidate) -> dict[str, Any]:
 
 
 def _layers(chain: Chain) -> list[dict[str, Any]]:
-    after = [*(link.before for link in chain.layers[1:]), chain.last]
     return [
         {
             "name": link.name,
@@ -219,7 +218,9 @@ def _layers(chain: Chain) -> list[dict[str, Any]]:
             "activation": activation.model_dump(exclude_none=True),
             "on_stream": is_on_stream,
         }
-        for link, activation, is_on_stream in zip(chain.layers, after, chain.on_stream, strict=True)
+        for link, activation, is_on_stream in zip(
+            chain.layers, chain.after, chain.on_stream, strict=True
+        )
     ]
 
 

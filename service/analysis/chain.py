@@ -156,6 +156,11 @@ class Chain(NamedTuple):
         return [link for link in self.links if link.has_weights]
 
     @property
+    def after(self) -> list[Activation]:
+        """The activation that follows each of those."""
+        return [*(link.before for link in self.layers[1:]), self.last]
+
+    @property
     def ends(self) -> list[int]:
         """For each of those, the link behind which its output is looked at."""
         ends: list[int] = []

@@ -19,6 +19,7 @@ _SEARCHED = (0.5, 100.0)
 """Variances between which a fixed point that is no zero is looked for."""
 
 _TINY = 1e-30
+"""A variance at which an activation is its tangent."""
 
 
 class Critical(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.analysis.chain import Chain
 from service.analysis.expectation import saturated
-from service.analysis.measure import Layer
+from service.analysis.measure import Layer, ln
 from service.analysis.theory import Theory
 
 _SIGMAS = 2.0
@@ -30,7 +30,6 @@ def theory_curves(chain: Chain, theory: Theory) -> Curves:
     signals = [theory.signals[end] for end in ends]
     gradients = [theory.gradients[end] for end in ends]
     passages = [passage for passage in theory.passages if passage.link.has_weights]
-    after = [*(link.before for link in layers[1:]), chain.last]
     # Units of the layer itself are few too, beside what it was handed.
     spreads = [
         math.sqrt(s.spread + 2 / link.outputs) for s, link in zip(signals, layers, strict=True)
@@ -39,8 +38,8 @@ def theory_curves(chain: Chain, theory: Theory) -> Curves:
         math.sqrt(g.spread + 2 / link.outputs) + g.strain
         for g, link in zip(gradients, layers, strict=True)
     ]
-    ln_q = [_ln(signal.mean) for signal in signals]
-    ln_gradient = [_ln(gradient.mean) for gradient in gradients]
+    ln_q = [ln(signal.mean) for signal in signals]
+    ln_gradient = [ln(gradient.mean) for gradient in gradients]
     steady = all(abs(signal.growth) < _STEADY for signal in signals)
     return {
         "ln_q": ln_q,
@@ -50,7 +49,7 @@ def theory_curves(chain: Chain, theory: Theory) -> Curves:
         "correlation": [signal.correlation for signal in signals],
         "chi": [passage.chi for passage in passages],
         "chi_c": [passage.chi_c for passage in passages],
-        "saturated": [saturated(a, s.mean) for a, s in zip(after, signals, strict=True)],
+        "saturated": [saturated(a, s.mean) for a, s in zip(chain.after, signals, strict=True)],
         "depth_scale": depth_scale(passages[-1].chi),
         "reliable": steady and all(link.is_centred for link in layers),
     }
@@ -90,9 +89,3 @@ def _band(
         f"{name}_low": [m + shift - _SIGMAS * s for m, shift, s in rows],
         f"{name}_high": [m + shift + _SIGMAS * s for m, shift, s in rows],
     }
-
-
-def _ln(value: float) -> float:
-    if value > 0:
-        return math.log(value)
-    return -math.inf if value == 0 else math.nan

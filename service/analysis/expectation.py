@@ -34,8 +34,10 @@ _DIRECT, _MOST = 64, 256
 """Variances that are averaged one by one; degree of polynomials through more of them."""
 
 _LEAST = 5e-324
+"""The smallest float64 above zero, so that zero has a logarithm."""
 
 _QUANTILES = 500
+"""Of the normal, of which a saturated share is counted."""
 
 _FLAT = 0.05
 """Of the steepest slope: where an activation is less steep, it is saturated."""

@@ -47,12 +47,12 @@ def chain_of(asked: Asked, recipe: Recipe, plan: Plan, limits: Limits) -> Chain:
     links = [
         _link(layer, recipe, index, tensors, problems) for index, layer in enumerate(recipe.layers)
     ]
-    _raise_if_any(problems)
+    _raise_if_any(problems, limits)
     made = [link for link in links if link is not None]
-    _raise_if_any(_check_size(asked, made, limits))
+    _raise_if_any(_check_size(asked, made, limits), limits)
     made = _branched(list(_placed(asked, made, problems)), recipe, problems)
     activations = _activations(asked, sum(link.has_weights for link in made), problems)
-    _raise_if_any(problems)
+    _raise_if_any(problems, limits)
     activated = tuple(_activated(made, activations))
     return Chain(activated, activations[-1], asked.residual_scale, asked.input.variance)
 
@@ -71,15 +71,15 @@ def _of_model(
     if not isinstance(activation, Activation):
         raise InvalidRecipe([Problem("/activation", "a model has one activation in all blocks")])
     links = transformer.links_of(recipe, tensors, activation)
-    _raise_if_any(_too_long(asked, len(links), "/recipe/model", limits))
+    _raise_if_any(_too_long(asked, len(links), "/recipe/model", limits), limits)
     if "variance" not in asked.input.model_fields_set:
         variance = transformer.stream_of(recipe, tensors)
     return Chain(tuple(links), LINEAR, asked.residual_scale, variance)
 
 
-def _raise_if_any(problems: Sequence[Problem]) -> None:
+def _raise_if_any(problems: Sequence[Problem], limits: Limits) -> None:
     if problems:
-        raise InvalidRecipe(problems[: Limits().max_errors])
+        raise InvalidRecipe(problems[: limits.max_errors])
 
 
 def _check_size(asked: Asked, links: Sequence[Link], limits: Limits) -> list[Problem]:

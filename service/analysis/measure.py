@@ -17,7 +17,6 @@ from service.recipe import Recipe
 
 _OWN, _COMMON, _END = (f"tensorseed.analysis.{name}" for name in ("own", "common", "gradient"))
 
-
 _VALUE, _DRAWN = 256, 16
 """Multiplications in whose time a value passes an activation, or a weight is drawn."""
 
@@ -105,13 +104,12 @@ def _network(chain: Chain, weights: Weights, seed: int, batch: int, given: Pairs
 
 
 def _layers(chain: Chain, passed: Pass, gradients: list[float]) -> Iterable[Layer]:
-    after = [*(link.before for link in chain.layers[1:]), chain.last]
-    for end, activation in zip(chain.ends, after, strict=True):
+    for end, activation in zip(chain.ends, chain.after, strict=True):
         values = passed.left[end]
         square, flat = _square(values), _flat(activation, values)
         yield Layer(
-            _ln(square),
-            _ln(gradients[end]) - _ln(gradients[-1]),
+            ln(square),
+            ln(gradients[end]) - ln(gradients[-1]),
             float(values.mean()),
             float(values.std()),
             math.sqrt(square),
@@ -126,7 +124,8 @@ def _square(values: Values) -> float:
     return float((values * values).mean())
 
 
-def _ln(value: float) -> float:
+def ln(value: float) -> float:
+    """Return a logarithm: -inf of zero, NaN of what is no number."""
     if value > 0:
         return math.log(value)
     return -math.inf if value == 0 else math.nan

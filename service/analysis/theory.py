@@ -27,29 +27,38 @@ _NONE = Joint(0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Signal:
-    """What is known of a signal at one place of a chain.
+class Estimate:
+    """A mean square at one place of a chain: of infinitely wide layers, and how far others stray.
 
     Args:
-        q: Variance, a map over an image's places, or a scalar.
-        correlation: Of two examples.
-        distant: Of two places of images that have none of their inputs in common.
-        growth: Of ln q's deviation since the beginning, or since the branch began.
-        spread: Variance of ln q that finitely many units have added since.
-        shift: Mean of ln q's deviation.
+        square: A map over an image's places, or a scalar.
+        spread: Variance of its logarithm that finitely many units have added.
+        shift: Mean of that logarithm's deviation.
     """
 
-    q: Values
-    correlation: float
-    distant: float = 0.0
-    growth: float = 1.0
+    square: Values
     spread: float = 0.0
     shift: float = 0.0
 
     @property
     def mean(self) -> float:
-        """The variance, averaged over places."""
-        return float(self.q.mean())
+        """The mean square, averaged over places."""
+        return float(self.square.mean())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signal(Estimate):
+    """What is known of a signal; its mean square is q, its variance.
+
+    Args:
+        correlation: Of two examples.
+        distant: Of two places of images that have none of their inputs in common.
+        growth: Of ln q's deviation since the beginning, or since the branch began.
+    """
+
+    correlation: float
+    distant: float = 0.0
+    growth: float = 1.0
 
     def shared(self, link: Link) -> float:
         """Return the share of the variance that a norm takes away with the mean."""
@@ -98,26 +107,15 @@ class Passage(NamedTuple):
         return self.gain * self.pair.slope_product
 
 
-@dataclass(frozen=True)
-class Gradient:
-    """What is known of the gradient at one place of a chain, relative to the end.
+@dataclass(frozen=True, kw_only=True)
+class Gradient(Estimate):
+    """What is known of a gradient, relative to the end.
 
     Args:
-        square: Mean square of a component, a map over an image's places, or a scalar.
-        spread: Variance of its logarithm that finitely many units have added.
-        strain: What the signal's own deviations may add to that, as a standard deviation.
-        shift: Mean of the logarithm's deviation.
+        strain: What the signal's own deviations may add to ``spread``, as a standard deviation.
     """
 
-    square: Values
-    spread: float = 0.0
     strain: float = 0.0
-    shift: float = 0.0
-
-    @property
-    def mean(self) -> float:
-        """The mean square, averaged over places."""
-        return float(self.square.mean())
 
 
 class Theory(NamedTuple):
@@ -143,10 +141,13 @@ def theory_of(chain: Chain, correlation: float) -> Theory:
     """
     passages: list[Passage] = []
     signals: list[Signal] = []
-    signal = stream = Signal(np.full(chain.links[0].places, chain.variance), correlation)
+    signal = stream = Signal(
+        np.full(chain.links[0].places, chain.variance), correlation=correlation
+    )
     for link in chain.links:
         if link.opens:
-            stream, signal = signal, Signal(signal.q, signal.correlation, signal.distant)
+            stream = signal
+            signal = replace(signal, growth=1.0, spread=0.0, shift=0.0)
         passage = _passage(link, signal)
         signal = _summed(passage) if link.has_weights else _normalized(link, signal)
         if link.closes:
@@ -161,7 +162,7 @@ def _passage(link: Link, signal: Signal) -> Passage:
     return Passage(
         link,
         signal,
-        squares(phi, signal.q),
+        squares(phi, signal.square),
         moments(phi, q),
         joint(phi, q, signal.correlation) if link.has_weights else _NONE,
         joint(phi, q, signal.distant) if link.window else _NONE,
@@ -178,11 +179,11 @@ def _summed(passage: Passage) -> Signal:
     noise = _excess(moment.kurtosis) / link.inputs
     return Signal(
         link.weight_square * summed(link, passage.found.value) + link.bias_square,
-        _correlated(passage, passage.pair),
-        _correlated(passage, passage.apart),
-        signal.growth * growth,
         growth * growth * signal.spread + noise,
         growth * signal.shift + (bend * signal.spread - noise) / 2,
+        correlation=_correlated(passage, passage.pair),
+        distant=_correlated(passage, passage.apart),
+        growth=signal.growth * growth,
     )
 
 
@@ -203,17 +204,18 @@ def _normalized(link: Link, signal: Signal) -> Signal:
         return min(1.0, _ratio(own * _ratio(before - shared, 1 - shared) + biases, own + biases))
 
     return Signal(
-        link.weight_square * (1 - shared) * signal.q / _divisor(link, signal) + biases,
-        correlated(signal.correlation),
-        correlated(signal.distant),
-        (1 - kept) * signal.growth,
+        link.weight_square * (1 - shared) * signal.square / _divisor(link, signal) + biases,
         (1 - kept) ** 2 * signal.spread,
+        correlation=correlated(signal.correlation),
+        distant=correlated(signal.distant),
+        growth=(1 - kept) * signal.growth,
     )
 
 
 def _divisor(link: Link, signal: Signal) -> Values:
     """Return the square of what a norm divides by, place by place."""
-    own = signal.q if link.type in POINTWISE_NORMS else np.full(signal.q.shape, signal.mean)
+    is_own = link.type in POINTWISE_NORMS
+    own = signal.square if is_own else np.full(signal.square.shape, signal.mean)
     return (1 - signal.shared(link)) * own + EPSILON
 
 
@@ -228,7 +230,7 @@ def _excess(kurtosis: float, times: float = 1.0) -> float:
 
 def _added(stream: Signal, branch: Signal, scale: float, units: int) -> Signal:
     """Return a stream with a branch added, ``scale`` times its variance."""
-    q = stream.q + scale * branch.q
+    q = stream.square + scale * branch.square
     own = _ratio(stream.mean, float(q.mean()), 1.0)
     share = 1 - own
     kept = own + share * branch.growth
@@ -236,18 +238,18 @@ def _added(stream: Signal, branch: Signal, scale: float, units: int) -> Signal:
     noise = share * share * branch.spread + 4 * own * share / units
     return Signal(
         q,
-        own * stream.correlation + share * branch.correlation,
-        own * stream.distant + share * branch.distant,
-        kept * stream.growth,
         kept * kept * stream.spread + noise,
         kept * stream.shift + share * (branch.shift + branch.spread / 2) - noise / 2,
+        correlation=own * stream.correlation + share * branch.correlation,
+        distant=own * stream.distant + share * branch.distant,
+        growth=kept * stream.growth,
     )
 
 
 def _back(chain: Chain, passages: list[Passage], end: Signal) -> list[Gradient]:
     """Return the gradients from the end, where they are 1, to the first link's output."""
     found: list[Gradient] = []
-    gradient = stream = Gradient(np.ones(end.q.shape))
+    gradient = stream = Gradient(np.ones(end.square.shape))
     for passage in reversed(passages):
         found.append(gradient)
         if passage.link.closes:
@@ -269,8 +271,8 @@ def _before(passage: Passage, after: Gradient) -> Gradient:
     return Gradient(
         link.weight_square * spread_back(link, after.square) * passage.found.slope,
         after.spread + noise,
-        after.strain + abs(bend) * math.sqrt(signal.spread),
         after.shift + bend * signal.shift - noise / 2,
+        strain=after.strain + abs(bend) * math.sqrt(signal.spread),
     )
 
 
@@ -282,6 +284,6 @@ def _joined(stream: Gradient, branch: Gradient, units: int) -> Gradient:
     return Gradient(
         square,
         stream.spread + noise,
-        stream.strain + share * branch.strain,
         stream.shift + share * (branch.shift + branch.spread / 2) - noise / 2,
+        strain=stream.strain + share * branch.strain,
     )

@@ -117,8 +117,8 @@ def _link(matrix: _Matrix, tensors: Mapping[str, PlannedTensor]) -> Link:
 
 
 def _branch(first: Link, last: Link, *, is_before: bool) -> list[Link]:
-    norm = Link(f"{first.name} norm", _POINTER, "normalization", "layer_norm", last.outputs, 0)
-    norm = replace(norm, outputs=norm.inputs)
+    name, width = f"{first.name} norm", last.outputs
+    norm = Link(name, _POINTER, "normalization", "layer_norm", width, width)
     if is_before:
         return [replace(norm, opens=True), first, replace(last, closes=True)]
     return [replace(first, opens=True), replace(last, closes=True), norm]

@@ -22,6 +22,7 @@ _KEPT = math.log(10)
 """Of ln q, that a verdict calls no change."""
 
 _ALIKE = 0.9999
+"""Correlation of two examples from which they are one to whatever follows."""
 
 
 class Usual(NamedTuple):
@@ -40,8 +41,7 @@ class Usual(NamedTuple):
 
 def usual(chain: Chain) -> list[Usual]:
     """Return the usual schemes for a chain: those for its most frequent activation among them."""
-    after = [*(link.before for link in chain.layers[1:]), chain.last]
-    activation = Counter(after).most_common(1)[0][0]
+    activation = Counter(chain.after).most_common(1)[0][0]
     zeros = Zeros()
     found = [
         Usual("xavier_normal", Xavier(distribution="normal"), zeros),

@@ -161,7 +161,7 @@ def test_map_under_zero_padding_is_not_summed_place_by_place(
         passed = averaged(before, 0, q)
         slopes.append(averaged(before, 1, q))
         q = share * places_summed(passed, window) + 0.04
-        np.testing.assert_allclose(signal.q, q, rtol=1e-9)
+        np.testing.assert_allclose(signal.square, q, rtol=1e-9)
     gradient = np.ones(size)
     for layer in (2, 1, 0):
         np.testing.assert_allclose(found.gradients[layer].square, gradient, rtol=1e-9)
@@ -181,7 +181,7 @@ def test_linear_map_is_not_that_of_many_networks() -> None:
         activation="linear",
         input={"size": [4, 3]},
     )
-    found = theory_of(made, 0.5).signals[-1].q
+    found = theory_of(made, 0.5).signals[-1].square
     kernels = gaussian((2, 4000, 3, 2, 4, 4)) * math.sqrt(1 / 24)
     signal = np.ones((4000, 4, 3, 4))
     for kernel in kernels:
@@ -205,8 +205,8 @@ def test_flattened_image_is_not_averaged_over_its_places() -> None:
     made, _ = chain(recipe_of(layers), activation="relu", input={"size": [5]})
     found = theory_of(made, 0.5)
     edges = 0.05 * 4 * np.array([2, 3, 3, 3, 2])
-    np.testing.assert_allclose(found.signals[0].q, edges)
-    assert float(found.signals[1].q) == pytest.approx(0.05 * 20 * edges.mean() / 2)
+    np.testing.assert_allclose(found.signals[0].square, edges)
+    assert float(found.signals[1].square) == pytest.approx(0.05 * 20 * edges.mean() / 2)
     np.testing.assert_allclose(found.gradients[0].square, [0.05 * 7 / 2] * 5)
 
 
@@ -217,7 +217,7 @@ def test_norm_keeps_the_variance_that_entered(kind: str) -> None:
     made, _ = chain(recipe_of(layers), activation="relu")
     found = theory_of(made, 0.5)
     kept = 1 - 0.5 * (kind == "batch_norm")  # what all examples have in common goes
-    variances = [float(signal.q) for signal in found.signals]
+    variances = [float(signal.square) for signal in found.signals]
     assert variances == pytest.approx([9, 1, 1], rel=1e-5)
     gradients = [float(gradient.square) for gradient in found.gradients]
     assert gradients == pytest.approx([1 / 9 / kept, 1, 1], rel=1e-5)
@@ -227,7 +227,7 @@ def test_norm_keeps_the_variance_that_entered(kind: str) -> None:
 def test_norm_of_next_to_nothing_makes_one_of_it() -> None:
     layers = [*dense(1, 16, init=normal(1e-5 / 16)), norm("layer_norm", 16)]
     made, _ = chain(recipe_of(layers))
-    assert float(theory_of(made, 0.5).signals[1].q) == pytest.approx(0.5)  # of 1e-5 + 1e-5
+    assert float(theory_of(made, 0.5).signals[1].square) == pytest.approx(0.5)  # of 1e-5 + 1e-5
 
 
 def test_batch_norm_lets_gradients_alone() -> None:
