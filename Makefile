@@ -13,7 +13,7 @@ TOOLCHAINS := clang:clang clang:libclang-rt-14-dev aarch64-linux-gnu-gcc:gcc-aar
 	chromium:chromium curl-config:libcurl4-openssl-dev
 
 # Tests of servers and of time, which other tests beside them would disturb.
-ALONE := tests/web tests/registry tests/deploy tests/client tests/hub tests/tools tests/attacks tests/test_pipeline.py
+ALONE := tests/web tests/registry tests/deploy tests/client tests/cli/test_remote.py tests/hub tests/tools tests/attacks tests/stream/test_pipeline.py
 
 .PHONY: install dev oracles toolchains bench run test test-full style check demo exhaustive soak torture pictures image-test clean
 

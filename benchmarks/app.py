@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import service.pipeline
+from service.stream import pipeline
 from service.web.app import create_app
 
 _BUFFER = bytes(1 << 20)
@@ -48,7 +48,7 @@ async def echo(body: dict[str, Any]) -> dict[str, Any]:
 def create() -> ASGIApp:
     """Return the service's application beside that of its peers, which is nothing but FastAPI."""
     # Set by the plot of chunk sizes alone.
-    service.pipeline.LARGEST = int(os.environ.get("BENCH_CHUNK", service.pipeline.LARGEST))
+    pipeline.LARGEST = int(os.environ.get("BENCH_CHUNK", pipeline.LARGEST))
     app = create_app()
     peer = FastAPI()
     peer.add_api_route("/constant/{nbytes}", constant, response_class=Response)

@@ -5,7 +5,9 @@ One way through: text -> `parse` -> `Recipe` -> `compile` -> `Plan` -> `stream` 
 
 from importlib.metadata import version
 
-from service.donor import Donor, open_donor
+from service.checkpoint.save import generate, save_file
+from service.checkpoint.verify import Verdict, verify
+from service.container.donor import Donor, open_donor
 from service.errors import (
     InvalidRecipe,
     KernelUnavailable,
@@ -16,11 +18,9 @@ from service.errors import (
     UnreadableFile,
 )
 from service.limits import Limits
-from service.output import generate, save_file
-from service.pipeline import stream
 from service.plan import Plan, compile, explain, grown
 from service.recipe import Recipe, parse
-from service.verify import Verdict, verify
+from service.stream.pipeline import stream
 
 __version__ = version("tensorseed")
 

@@ -17,7 +17,7 @@ from pydantic_settings import (
 from service.backends import backend
 from service.keys import Keys
 from service.limits import Limits
-from service.pipeline import Pipeline
+from service.stream.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from service.registry import Registry

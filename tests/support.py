@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import service
-from service import turned
 from service.backends import Backend, kernel
-from service.stream import fill
+from service.stream import transpose as turned
+from service.stream.fill import fill
 
 ROOT = Path(__file__).parents[1]
 NORMAL = {"scheme": "normal", "std": 0.02}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.distributions import DISTRIBUTIONS
-from service.schemes import SCHEMES
+from service.catalogue.distributions import DISTRIBUTIONS
+from service.catalogue.schemes import SCHEMES
 from tests.support import ROOT
 
 FILES = sorted((ROOT / "service").rglob("*.py"))
@@ -55,7 +55,7 @@ def test_error_that_is_raised_is_undocumented(path: Path) -> None:
 def test_law_or_scheme_has_no_file_in_its_folder() -> None:
     for folder, table in (("distributions", DISTRIBUTIONS), ("schemes", SCHEMES)):
         modules = {kind.__module__.rpartition(".")[2] for kind in table.values()}
-        files = {path.stem for path in (ROOT / "service" / folder).glob("*.py")}
+        files = {path.stem for path in (ROOT / "service/catalogue" / folder).glob("*.py")}
         assert files - {"__init__", "scheme"} == modules
 
 

@@ -1,10 +1,10 @@
-"""Write `tests/models/fixtures/`: what transformers and torchvision save for a configuration.
+"""Write the fixtures of models: what transformers and torchvision save for a configuration.
 
 `python -m tools.model_fixtures [name ...]` in an environment with torch, torchvision and
 transformers. Small models are built, saved and read back, so their names are those on disk and
 their moments those of a real initialization. Presets are too large for that: their configurations
-are those of `service/models/presets/`, and names and shapes come from the code that saving runs,
-on the meta device; the small models prove that both ways agree.
+are those of `service/catalogue/models/presets/`, and names and shapes come from the code that
+saving runs, on the meta device; the small models prove that both ways agree.
 """
 
 import dataclasses
@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-FIXTURES = Path("tests/models/fixtures")
-PRESETS = Path("service/models/presets")
+FIXTURES = Path("tests/catalogue/models/fixtures")
+PRESETS = Path("service/catalogue/models/presets")
 SEED = 20261124
 DTYPES = {"torch.float32": "F32", "torch.int64": "I64"}
 NUMPY = {"F32": "<f4", "I64": "<i8"}

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from service.catalogue import schemes
-from service.schemes import SCHEMES
+from service.catalogue.listing import schemes
+from service.catalogue.schemes import SCHEMES
 from service.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.tensor import Strict
+from service.catalogue.tensor import Strict
 
 Values = NDArray[np.float64]
 

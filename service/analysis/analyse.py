@@ -16,15 +16,15 @@ from service.analysis.network import Weights
 from service.analysis.question import Question, ask, within
 from service.analysis.theory import theory_of
 from service.analysis.verdict import Change, Usual, change_of, usual, verdict
+from service.catalogue.schemes import ALIASES, AnyScheme, Critical, Zeros
+from service.catalogue.schemes.scheme import canonical
 from service.errors import InvalidRecipe, Problem
 from service.limits import Limits
-from service.pipeline import Pipeline
 from service.plan import compile
 from service.plan.patterns import matcher
 from service.recipe import Recipe
 from service.recipe.model import Rule
-from service.schemes import ALIASES, AnyScheme, Critical, Zeros
-from service.schemes.scheme import canonical
+from service.stream.pipeline import Pipeline
 
 _EQUAL, _MOST = 1.0, 1e6
 """Of ln q: spreads that differ by less than the one, or pass the other, are ranked as listed."""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from service.analysis.activation import Values
-from service.donor import Donor
+from service.container.donor import Donor
 from service.errors import UnreadableFile, shown
 from service.limits import Limits
 from service.numerics.cast import DTYPES

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from service.analysis.activation import Activation
-from service.distributions import Distribution
+from service.catalogue.distributions import Distribution
 from service.plan import PlannedTensor
 
 LinkKind = Literal["linear", "convolution", "normalization"]

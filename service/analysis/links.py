@@ -8,13 +8,19 @@ from service.analysis import transformer
 from service.analysis.activation import Activation
 from service.analysis.chain import LINEAR, Chain, Held, Link
 from service.analysis.question import Chain as Asked
+from service.catalogue.layers import Layer
+from service.catalogue.layers.convolution import Conv1d, Conv2d, Conv3d
+from service.catalogue.layers.form import Parameter
+from service.catalogue.layers.layer import SEPARATORS
+from service.catalogue.layers.linear import Linear
+from service.catalogue.layers.normalization import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    RmsNorm,
+)
 from service.errors import InvalidRecipe, Problem, shown
-from service.layers import Layer
-from service.layers.convolution import Conv1d, Conv2d, Conv3d
-from service.layers.form import Parameter
-from service.layers.layer import SEPARATORS
-from service.layers.linear import Linear
-from service.layers.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RmsNorm
 from service.limits import Limits
 from service.plan import Plan, PlannedTensor
 from service.recipe import Recipe

@@ -18,15 +18,15 @@ from service.analysis.links import CHANNELS_FIRST, chain_of
 from service.analysis.measure import examples, excess
 from service.analysis.network import Weights, applied, forward, linear, shape_of
 from service.analysis.question import Calibration, Input, ask, within
+from service.catalogue.layers import AnyLayer
+from service.catalogue.layers.convolution import Convolution
+from service.catalogue.schemes import Orthogonal
+from service.catalogue.schemes.scheme import canonical
 from service.errors import InvalidRecipe, Problem, shown
-from service.layers import AnyLayer
-from service.layers.convolution import Convolution
 from service.limits import Limits
-from service.pipeline import Pipeline
 from service.plan import compile
 from service.recipe import Recipe
-from service.schemes import Orthogonal
-from service.schemes.scheme import canonical
+from service.stream.pipeline import Pipeline
 
 _BITS = 12
 

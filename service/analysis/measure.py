@@ -12,8 +12,8 @@ from service.analysis.expectation import flat_below
 from service.analysis.network import Pass, Weights, applied, backward, forward, gaussian, shape_of
 from service.analysis.question import Measure, Pairs
 from service.limits import Limits
-from service.pipeline import Pipeline
 from service.recipe import Recipe
+from service.stream.pipeline import Pipeline
 
 _OWN, _COMMON, _END = (f"tensorseed.analysis.{name}" for name in ("own", "common", "gradient"))
 

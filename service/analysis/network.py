@@ -9,11 +9,11 @@ import numpy as np
 from service.analysis.activation import Values
 from service.analysis.chain import EPSILON, POINTWISE_NORMS, Chain, Held, Link
 from service.analysis.window import taps
-from service.pipeline import Pipeline
+from service.catalogue.schemes import Normal
+from service.catalogue.weight import tensor
 from service.plan import Plan, PlannedTensor, compile
 from service.recipe import Recipe
-from service.schemes import Normal
-from service.weight import tensor
+from service.stream.pipeline import Pipeline
 
 _AXES = "OI"
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from service.analysis.activation import Activation, StatedActivation
+from service.catalogue.tensor import Init, Strict
 from service.errors import InvalidRecipe, MalformedRecipe, Problem
 from service.limits import Limits
 from service.recipe import Recipe, document_of, parse
-from service.tensor import Init, Strict
 
 MOST_COMPARED = 8
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from service.analysis.activation import Activation
 from service.analysis.chain import Held, Link
+from service.catalogue.model_schemes.role import Role, RoleName
+from service.catalogue.models import config_of, model_of
 from service.errors import InvalidRecipe, Problem
-from service.model_schemes.role import Role, RoleName
-from service.models import config_of, model_of
 from service.plan import PlannedTensor
 from service.recipe import Recipe
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from service.analysis.chain import Chain
-from service.layers.defaults import TORCH
-from service.schemes import AnyScheme, Critical, Kaiming, LeCun, Xavier, Zeros
+from service.catalogue.layers.defaults import TORCH
+from service.catalogue.schemes import AnyScheme, Critical, Kaiming, LeCun, Xavier, Zeros
 
 _TRAINABLE = 6.0
 """Of ln q, or of the gradient's mean square: e^6 over the depth."""

@@ -21,7 +21,7 @@ from service.backends.cuda import CupyReflections, compiled
 from service.backends.native import CONSTANT, Numbers, numbers_of
 from service.backends.numpy import NumpyBackend
 from service.backends.protocol import Backend
-from service.distributions import Orthogonal
+from service.catalogue.distributions import Orthogonal
 from service.errors import BackendUnavailable
 from service.numerics.array import Array
 from service.numerics.memo import Memo

@@ -9,7 +9,7 @@ from service import native
 from service.backends.memory import pages
 from service.backends.numpy import NumpyBackend
 from service.backends.reflections import NativeReflections
-from service.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
+from service.catalogue.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from service.numerics.memo import Memo
 from service.numerics.quantile import UNIT, table_bytes
 from service.plan import PlannedTensor

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from service.checkpoint import CONFIG, INDEX, RECIPE, WEIGHTS, TextFile
+from service.checkpoint.files import CONFIG, INDEX, RECIPE, WEIGHTS, TextFile
 from service.client.remote import Remote, printable
 from service.errors import RemoteError
 

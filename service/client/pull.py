@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from service.checkpoint import INDEX
+from service.checkpoint.files import INDEX
+from service.checkpoint.save import check_others, replacing, save_text
 from service.client.download import download
 from service.client.listing import Listing, RemoteFile
 from service.client.remote import Remote
-from service.output import check_others, replacing, save_text
 
 RECORD = ".tensorseed.json"
 """Which files of a folder were pulled: for each the entity tag, the length and when it changed."""

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from service import container
+from service.catalogue.models import DTYPES, config_of
+from service.catalogue.schemes.truncated_normal import TruncatedNormal
+from service.container import header as container
 from service.errors import Problem, shown
 from service.limits import Limits
-from service.models import DTYPES, config_of
 from service.plan.complaints import Complaints
 from service.plan.layout import header, placed
 from service.plan.lower import Lowered, lower
@@ -16,7 +17,6 @@ from service.plan.tensor import plan_tensor
 from service.plan.warnings import warnings_of
 from service.recipe.model import Recipe
 from service.recipe.strictjson import pointer
-from service.schemes.truncated_normal import TruncatedNormal
 
 
 def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from service.catalogue.tensor import Parts, Tensor
+from service.catalogue.weight import Source
 from service.plan.complaints import Complaints
-from service.tensor import Parts, Tensor
-from service.weight import Source
 
 
 def source_of(tensor: Tensor, pointer: str, complaints: Complaints) -> Source | None:

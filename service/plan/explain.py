@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from service.catalogue.schemes.scheme import canonical
 from service.errors import SchemeError, shown
 from service.plan.gains import chain, gains
 from service.plan.model import Plan, PlannedTensor, Region
 from service.recipe.model import Recipe
-from service.schemes.scheme import canonical
 
 _LISTED = 100
 """Tensors of a donor that are listed, of those copied and of those not used."""

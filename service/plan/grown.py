@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 
-from service.donor import Donor, DonorTensor
+from service.container.donor import Donor, DonorTensor
 from service.errors import InvalidRecipe, Problem, shown
 from service.plan.model import Plan, PlannedTensor
 

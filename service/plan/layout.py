@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from service import container
+from service.container import header as container
 from service.limits import Limits
 from service.plan.complaints import Complaints
 from service.plan.model import Plan, PlannedTensor

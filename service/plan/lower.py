@@ -7,16 +7,16 @@ from typing import Any
 
 from pydantic import AliasChoices
 
+from service.catalogue.model_schemes import ModelScheme, Mup, Placed, Whole
+from service.catalogue.models import MODEL_TYPES, config_of, model_of
+from service.catalogue.schemes import Scheme
+from service.catalogue.tensor import StatedFan, Tensor
+from service.catalogue.weight import Weight, tensor
 from service.errors import LayerError, ModelError, SchemeError, shown
-from service.model_schemes import ModelScheme, Mup, Placed, Whole
-from service.models import MODEL_TYPES, config_of, model_of
 from service.numerics.fans import Geometry
 from service.plan.complaints import Complaints
 from service.plan.rules import TensorRequest
 from service.recipe.model import Recipe
-from service.schemes import Scheme
-from service.tensor import StatedFan, Tensor
-from service.weight import Weight, tensor
 
 
 @dataclass

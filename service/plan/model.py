@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from service.distributions import Distribution
-from service.donor import DonorTensor
+from service.catalogue.distributions import Distribution
+from service.catalogue.schemes import Scheme
+from service.container.donor import DonorTensor
 from service.errors import Problem
 from service.numerics.cast import DType
 from service.numerics.fans import Geometry
 from service.numerics.keys import Stream
 from service.numerics.memo import Memo
 from service.numerics.positions import coordinate_on
-from service.schemes import Scheme
 
 _QUICK = {
     "max_orthogonal_side": 256,

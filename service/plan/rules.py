@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from service.catalogue.schemes import Scheme
+from service.catalogue.tensor import StatedFan, Tensor
+from service.catalogue.weight import Source
 from service.numerics.fans import Fans
 from service.plan.complaints import Complaints
 from service.plan.patterns import matching, select
 from service.recipe.model import Recipe, Rule
-from service.schemes import Scheme
-from service.tensor import StatedFan, Tensor
-from service.weight import Source
 
 Value = TypeVar("Value")
 

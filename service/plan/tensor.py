@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from service.distributions import Sparse
+from service.catalogue.distributions import Sparse
+from service.catalogue.schemes import Scheme
+from service.catalogue.tensor import Parts, Tensor
 from service.errors import SchemeError, shown
 from service.limits import MAX_ELEMENTS
 from service.numerics.cast import DTYPES, DType
@@ -14,8 +16,6 @@ from service.plan.drawn import source_of
 from service.plan.model import PlannedTensor, Region
 from service.plan.rules import TensorRequest
 from service.recipe.model import Recipe
-from service.schemes import Scheme
-from service.tensor import Parts, Tensor
 
 Shape = tuple[int, ...]
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Container, Sequence
 
-from service.distributions import Normal, TruncatedNormal
+from service.catalogue.distributions import Normal, TruncatedNormal
 from service.errors import Problem, SchemeError, shown
 from service.plan.model import PlannedTensor, Region
 

@@ -9,9 +9,9 @@ import rfc8785
 from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.layers import AnyLayer, Convention
-from service.model_schemes import AnyModelScheme
-from service.tensor import FloatDType, Init, StatedFan, Strict, Tensor
+from service.catalogue.layers import AnyLayer, Convention
+from service.catalogue.model_schemes import AnyModelScheme
+from service.catalogue.tensor import FloatDType, Init, StatedFan, Strict, Tensor
 
 _SEED_TEXT = re.compile(r"0|[1-9][0-9]{0,19}")
 

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from service.catalogue.layers import LAYERS
+from service.catalogue.model_schemes import MODEL_SCHEMES
+from service.catalogue.schemes import SCHEMES
+from service.catalogue.tensor import Draw, Part, Parts, StatedFan, Tensor
 from service.errors import InvalidRecipe, MalformedRecipe, Problem, shown
-from service.layers import LAYERS
 from service.limits import Limits
-from service.model_schemes import MODEL_SCHEMES
 from service.recipe.model import Recipe, Rule
 from service.recipe.strictjson import pointer, read
-from service.schemes import SCHEMES
-from service.tensor import Draw, Part, Parts, StatedFan, Tensor
 
 _OBJECTS: dict[str, type[BaseModel]] = {
     "tensors": Tensor,

@@ -11,30 +11,30 @@ from starlette.routing import Route
 
 import service
 from service.backends import cpu_of, kind_of
-from service.metrics import Metrics
-from service.pipeline import Pipeline
 from service.settings import Settings
-from service.web import (
+from service.stream.pipeline import Pipeline
+from service.web import openapi
+from service.web.middleware.access_log import Visit, Visits
+from service.web.middleware.authorization import Gate
+from service.web.response import problems
+from service.web.response.bodies import Bodies
+from service.web.routes import (
     analysis,
     catalogue,
     health,
     hub,
     names,
-    openapi,
     plan,
     playground,
-    problems,
     recipes,
     weights,
 )
-from service.web.admission import Quota
-from service.web.bodies import Bodies
-from service.web.drain import Drain
-from service.web.gate import Gate
-from service.web.library import Library
-from service.web.manifests import Manifests
-from service.web.planning import Planning
-from service.web.visits import Visit, Visits
+from service.web.shared.drain import Drain
+from service.web.shared.library import Library
+from service.web.shared.manifests import Manifests
+from service.web.shared.metrics import Metrics
+from service.web.shared.planning import Planning
+from service.web.shared.quota import Quota
 
 _DESCRIPTION = """Initial weights for every training stack: POST a JSON recipe, get a safetensors
 file. The same recipe gives the same bytes on every machine, whole or in slices, always."""

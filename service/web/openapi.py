@@ -8,12 +8,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from service.analysis.question import Calibration, Question
+from service.catalogue.schemes import SCHEMES
 from service.recipe import Recipe
-from service.schemes import SCHEMES
-from service.web.gate import OPEN
-from service.web.parts import GROWN, Names
-from service.web.parts import MEDIA_TYPE as MULTIPART
-from service.web.problems import MEDIA_TYPE, SCHEMA
+from service.web.middleware.authorization import OPEN
+from service.web.request.multipart import GROWN, Names
+from service.web.request.multipart import MEDIA_TYPE as MULTIPART
+from service.web.response.problems import MEDIA_TYPE, SCHEMA
 
 _REFERENCE = "#/components/schemas/{model}"
 

@@ -16,7 +16,7 @@ from service.analysis.links import chain_of
 from service.analysis.network import Weights
 from service.analysis.question import Question, ask
 from service.backends import kernel
-from service.pipeline import Pipeline
+from service.stream.pipeline import Pipeline
 
 PIPELINE = Pipeline(1, 2**24, kernel())
 LIMITS = service.Limits()

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from service.analysis.activation import Activation
 from tests.analysis.support import ACTIVATIONS, label, phi
-from tests.layers.frameworks import imported
+from tests.catalogue.layers.frameworks import imported
 
 POINTS = np.concatenate(
     [

@@ -7,9 +7,9 @@ import pytest
 from service.analysis.activation import Activation
 from service.analysis.critical import critical
 from service.analysis.expectation import moments
+from service.catalogue.schemes import Critical
+from service.catalogue.schemes.critical import CriticalName
 from service.numerics.fans import Geometry
-from service.schemes import Critical
-from service.schemes.critical import CriticalName
 from tests.analysis.support import ACTIVATIONS, label
 
 

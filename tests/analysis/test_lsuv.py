@@ -15,7 +15,7 @@ from service.analysis import calibrate
 from service.analysis.measure import examples
 from service.analysis.network import applied, forward
 from service.backends import backend
-from service.pipeline import Pipeline
+from service.stream.pipeline import Pipeline
 from tests.analysis.support import (
     LIMITS,
     PIPELINE,

@@ -10,7 +10,7 @@ import service
 from service.analysis.chain import Chain
 from service.analysis.network import applied, backward, forward
 from tests.analysis.support import ACTIVATIONS, chain, conv, dense, gaussian, label, norm, recipe_of
-from tests.layers.frameworks import imported
+from tests.catalogue.layers.frameworks import imported
 
 HEAD: dict[str, Any] = {"name": "head", "type": "linear"}
 

@@ -10,7 +10,7 @@ import service
 from service.analysis import analyse
 from service.errors import InvalidRecipe
 from service.limits import Limits
-from service.pipeline import shared
+from service.stream.pipeline import shared
 
 TINY: dict[str, Any] = {
     "model_type": "gpt2",

@@ -12,7 +12,7 @@ from service.backends import backend, kernel
 from service.backends.cupy import CupyBackend
 from service.errors import BackendUnavailable
 from service.numerics.memo import Memo
-from service.pipeline import Pipeline
+from service.stream.pipeline import Pipeline
 from tests.backends import fake_cupy
 from tests.backends.fake_cupy import FakeCupy
 from tests.golden.test_golden import rows

@@ -10,7 +10,7 @@ from service.backends import kernel
 from service.backends.cupy import CupyBackend
 from service.errors import BackendUnavailable
 from service.numerics.memo import Memo
-from service.pipeline import Pipeline
+from service.stream.pipeline import Pipeline
 from tests.golden.test_golden import rows
 from tests.native.cases import recipes
 from tests.support import bytes_of, plan_of, recipe_of, tensor

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import service
-from service.checkpoint import INDEX, WEIGHTS, Cut, checkpoint
+from service.checkpoint.files import INDEX, WEIGHTS, Cut, checkpoint
+from service.checkpoint.save import save_checkpoint
 from service.client.listing import Source, listing
 from service.client.pull import RECORD, fetch
 from service.client.remote import Remote
 from service.errors import RemoteError
-from service.output import save_checkpoint
 from tests.client.faulty import (
     COMMIT,
     NAME,

@@ -124,7 +124,7 @@ def test_expression_names_a_route_that_is_none() -> None:
 
 
 def test_expression_names_a_reason_that_is_none() -> None:
-    source = "".join(p.read_text("utf-8") for p in (ROOT / "service/web").glob("*.py"))
+    source = "".join(p.read_text("utf-8") for p in (ROOT / "service/web").rglob("*.py"))
     reasons = values_of("reason", asked())
     assert reasons
     assert all(f'"{reason}"' in source for reason in reasons)

@@ -8,9 +8,9 @@ import click
 import pytest
 
 import service
+from service.catalogue.model_schemes import MODEL_SCHEMES
+from service.catalogue.schemes import FRAMEWORK_ALIASES, SCHEMES
 from service.cli import main
-from service.model_schemes import MODEL_SCHEMES
-from service.schemes import FRAMEWORK_ALIASES, SCHEMES
 from service.settings import PREFIX, Settings
 from tests.docs.console import run, steps
 from tests.support import ROOT

@@ -9,15 +9,15 @@ import pytest
 
 import service
 from service.backends import KERNELS, Backend
-from service.distributions import DISTRIBUTIONS
-from service.layers import LAYERS
-from service.model_schemes import MODEL_SCHEMES
-from service.models import MODEL_TYPES
+from service.catalogue.distributions import DISTRIBUTIONS
+from service.catalogue.layers import LAYERS
+from service.catalogue.model_schemes import MODEL_SCHEMES
+from service.catalogue.models import MODEL_TYPES
+from service.catalogue.schemes import SCHEMES
 from service.numerics.cast import DTYPES
 from service.numerics.keys import stream_of
 from service.numerics.philox import words_at, words_of_run
 from service.numerics.quantile import quantile
-from service.schemes import SCHEMES
 from tests.support import bytes_of, plan_of
 
 BACKENDS: list[Backend] = list(KERNELS.values())

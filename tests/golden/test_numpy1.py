@@ -12,7 +12,7 @@ PYTHON = ROOT / ".venv-numpy1/bin/python"
 
 @pytest.mark.skipif(not PYTHON.exists(), reason="make test-full installs NumPy 1.26")
 def test_numpy_1_26_gives_other_bytes() -> None:
-    tests = ["tests/golden/test_golden.py", "tests/test_stream.py"]
+    tests = ["tests/golden/test_golden.py", "tests/stream/test_fill.py"]
     said = subprocess.run(
         [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", *tests],
         cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,

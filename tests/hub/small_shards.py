@@ -2,7 +2,7 @@
 
 from pydantic import ByteSize
 
-from service import checkpoint
+from service.checkpoint import files as checkpoint
 from service.cli import main
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import pytest
 from service.backends import KERNELS, kernel
 from service.errors import KernelUnavailable
 from service.native import PATHS
+from tests.cli.test_commands import run
 from tests.support import ROOT
-from tests.test_cli import run
 from tools.live import live_server
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from service import native
 from service.backends.native import program
-from service.distributions import Constant, Uniform
+from service.catalogue.distributions import Constant, Uniform
 from service.numerics.cast import DTYPES
 from service.numerics.quantile import quantile, table_bytes
 from tests.native.cases import Case, cases, filled, golden_cases

@@ -182,7 +182,7 @@ def test_columns_of_a_large_matrix_are_not_orthonormal() -> None:
 _HASHED = """
 import hashlib, sys, service
 from service.backends import KERNELS
-from service.pipeline import Pipeline
+from service.stream.pipeline import Pipeline
 recipe = {"seed": 5, "dtype": "F64", "tensors": [{"name": "w", "shape": [300, 210],
           "init": "orthogonal"}]}
 plan = service.compile(service.parse(recipe))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.backends.numpy import NumpyBackend
-from service.distributions import DISTRIBUTIONS
+from service.catalogue.distributions import DISTRIBUTIONS
 from service.numerics.reflections import PlainReflections
 from tests.golden.test_golden import rows
 from tests.numerics.strict import Strict, namespace

@@ -117,7 +117,7 @@ def test_configs_dtype_of_another_type_is_a_defect() -> None:
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_long_line_is_ranked_otherwise(monkeypatch: pytest.MonkeyPatch, axis: int) -> None:
-    from service.distributions import sparse
+    from service.catalogue.distributions import sparse
 
     init = {"scheme": "sparse", "sparsity": 0.3, "axis": axis}
     recipe = recipe_of(tensor(init, (700, 300)))
@@ -127,7 +127,7 @@ def test_long_line_is_ranked_otherwise(monkeypatch: pytest.MonkeyPatch, axis: in
 
 
 def test_matrices_side_by_side_are_made_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    from service.distributions import orthogonal
+    from service.catalogue.distributions import orthogonal
     from service.numerics import reflections
 
     made: list[int] = []

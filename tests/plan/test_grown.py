@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load, save_file
 
 import service
-from service.checkpoint import Cut, Part, checkpoint
+from service.checkpoint.files import Cut, Part, checkpoint
 from service.limits import Limits
 from tests.support import bytes_of, plan_of, recipe_of, tensor
 

@@ -7,9 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 import service
+from service.catalogue.schemes import ALIASES, SCHEMES
 from service.limits import Limits
 from service.recipe.model import Recipe
-from service.schemes import ALIASES, SCHEMES
 from service.web.openapi import EXAMPLES
 from tests.support import file_of
 

@@ -1,0 +1,212 @@
+"""Forms: how a convention stores a parameter whose axes have a meaning of their own.
+
+A parameter is one thing (the kernel of a convolution, the input weights of four gates) and every
+convention holds it in its own way: axes in another order, several of them merged into one, or in
+several tensors. A form says that in letters: ``O I H W`` and ``H W I O`` hold one kernel, and
+``(G O) I`` merges gates and units where ``I O`` with gate 2 is a tensor of that gate alone. From
+two forms follows which element of one is which of the other.
+
+A letter's meaning is the same everywhere: ``I`` and ``J`` inputs, ``O`` and ``P`` outputs; ``G``
+gates or projections, ``N`` groups and ``T`` twin biases, which only stand side by side; any other
+is receptive field. An axis of 1 may be left out or put anywhere.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Literal
+
+from service.catalogue.model_schemes.role import RoleName
+from service.catalogue.schemes import Scheme
+from service.catalogue.tensor import Tensor
+from service.catalogue.weight import Source
+from service.numerics.fans import Fans
+
+Convention = Literal["pytorch", "keras", "flax", "caffe"]
+
+Kind = Literal["weight", "bias", "slope", "norm", "buffer"]
+"""What a parameter is.
+
+A layer's ``init`` sets weights and slopes, its ``bias_init`` biases; the recipe's ``init`` weights
+alone; nothing sets the others.
+"""
+
+_INPUTS, _OUTPUTS, _BESIDE = "IJ", "OP", "GNT"
+
+
+@cache
+def _groups(form: str) -> tuple[str, ...]:
+    merged, found = False, [""]
+    for sign in form:
+        merged = sign == "(" or (merged and sign != ")")
+        if sign == " " and not merged:
+            found.append("")
+        elif sign.isalpha():
+            found[-1] += sign
+    return tuple(group for group in found if group)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One tensor in which a convention holds a parameter, or a piece of it.
+
+    Args:
+        name: What follows the layer's name.
+        form: The tensor's axes in the file; those in brackets are merged into one.
+        init: The convention's own init.
+        fan: The fans that the convention's own init takes, where they are not the true ones.
+        at: Coordinates of the axes that the form leaves out, each its own tensor.
+        gates: The order in which the file has the coordinates of G, where that is another.
+        dtype: ``I64`` for counters.
+    """
+
+    name: str
+    form: str
+    init: Scheme
+    fan: Fans | None = None
+    at: Mapping[str, int] = field(default_factory=dict)
+    gates: tuple[int, ...] = ()
+    dtype: str | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The letters of each axis of the file.
+
+        >>> Held("w", "(G O) I", None).groups
+        ('GO', 'I')
+        """
+        return _groups(self.form)
+
+    def place(self, gate: int) -> int:
+        """Return where on G the file has a gate."""
+        return self.gates.index(gate) if self.gates else gate
+
+
+Tensors = dict[Convention, tuple[Held, ...]]
+"""What each convention holds a parameter in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a layer, in every convention that has it.
+
+    Args:
+        kind: What it is.
+        sizes: Its axes by letter.
+        held: The tensors of each convention.
+        fan: Its true fans, where its axes do not tell: a bias has those of its weights.
+        roles: What each of the gates or projections is for a scheme over the model, or all of it;
+            empty: what the layer is.
+        zero_row: The coordinate on the first axis where it is 0 whatever the init.
+    """
+
+    kind: Kind
+    sizes: Mapping[str, int]
+    held: Tensors
+    fan: Fans | None = None
+    roles: tuple[RoleName, ...] = ()
+    zero_row: int | None = None
+
+    @property
+    def fans(self) -> Fans | None:
+        """Inputs that one output sums over, and outputs that one input reaches.
+
+        >>> Parameter("weight", {"N": 2, "O": 8, "I": 3, "H": 5}, {}).fans
+        Fans(fan_in=15, fan_out=40)
+        """
+        if self.fan is not None or self.kind not in ("weight", "bias"):
+            return self.fan
+        beside = _BESIDE + _OUTPUTS, _BESIDE + _INPUTS
+        return Fans(*(self._elements(a for a in self.sizes if a not in out) for out in beside))
+
+    def shape(self, held: Held) -> tuple[int, ...]:
+        """Return the dimensions of a tensor that holds it."""
+        return tuple(self._elements(group) for group in held.groups)
+
+    def layout(self, held: Held) -> str:
+        """Return a letter an axis of a tensor that holds it, for schemes that go by axes."""
+        return "".join(_letter(group) for group in held.groups)
+
+    def axes(self, held: Held) -> list[str]:
+        """Return the letters in the order of the file, merged or not, but for axes of 1."""
+        return [axis for axis in "".join(held.groups) if self.sizes[axis] > 1]
+
+    def elements(self, convention: Convention) -> int:
+        """Return how many elements of it a convention has."""
+        return sum(math.prod(self.shape(held)) for held in self.held.get(convention, ()))
+
+    def at(self, held: Held) -> dict[str, int]:
+        """Return the coordinates that a tensor is restricted to, but for axes of 1."""
+        return {axis: at for axis, at in held.at.items() if self.sizes[axis] > 1}
+
+    def overlapping(self, held: Held, convention: Convention) -> list[Held]:
+        """Return the tensors of a convention that share elements with ``held``."""
+        at = self.at(held)
+        return [
+            other
+            for other in self.held.get(convention, ())
+            if all(at.get(axis, place) == place for axis, place in self.at(other).items())
+        ]
+
+    def is_within(self, held: Held, other: Held) -> bool:
+        """Return whether all of ``held`` is in ``other``, given that they overlap."""
+        return self.at(other).keys() <= self.at(held).keys()
+
+    def source(self, held: Held, other: Held, drawn: Tensor) -> Source:
+        """Return where ``held`` is drawn: a block of ``other``, within which it is.
+
+        Args:
+            held: As the file has it.
+            other: As it is drawn.
+            drawn: The tensor of ``other``.
+        """
+        axes, at = self.axes(other), self.at(held)
+        block = [(0, self.sizes[axis]) for axis in axes]
+        left_out = [axis for axis in axes if axis in at]
+        for axis in left_out:
+            start = other.place(at[axis]) if axis == "G" else at[axis]
+            block[axes.index(axis)] = (start, start + 1)
+        order = tuple(axes.index(axis) for axis in [*left_out, *self.axes(held)])
+        shuffle = None
+        if "G" in self.axes(held):
+            straight = tuple(range(self.sizes["G"]))
+            places = tuple(other.place(gate) for gate in held.gates or straight)
+            shuffle = (axes.index("G"), places) if places != straight else None
+        return Source(drawn, tuple(self.sizes[a] for a in axes), tuple(block), order, shuffle)
+
+    def _elements(self, axes: Iterable[str]) -> int:
+        return math.prod(self.sizes[axis] for axis in axes)
+
+
+def _letter(group: str) -> str:
+    """Return what an axis of the file is: in, out or receptive field.
+
+    >>> _letter("NI"), _letter("GO"), _letter("H")
+    ('I', 'O', 'K')
+    """
+    if set(group) & set(_INPUTS):
+        return "I"
+    return "O" if set(group) & set(_OUTPUTS + _BESIDE) else "K"
+
+
+def alike(
+    kind: Kind,
+    sizes: Mapping[str, int],
+    init: Scheme,
+    names: Mapping[Convention, str],
+    *,
+    dtype: str | None = None,
+) -> Parameter:
+    """Return a parameter that all its conventions hold in one form, with one init.
+
+    Args:
+        kind: What it is.
+        sizes: Its axes by letter, in the order of the file.
+        init: Its init.
+        names: What each convention calls it.
+        dtype: ``I64`` for counters.
+    """
+    form = " ".join(sizes)
+    held: Tensors = {c: (Held(name, form, init, dtype=dtype),) for c, name in names.items()}
+    return Parameter(kind, sizes, held)

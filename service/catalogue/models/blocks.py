@@ -1,0 +1,98 @@
+"""What the families are made of: linear layers, norms, tables, and the roles inside a block."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from service.catalogue.model_schemes.role import Role, RoleName, StackName
+from service.catalogue.schemes import Normal, Ones, Scheme, Zeros
+from service.catalogue.weight import Weight, parts, tensor
+
+ZEROS, ONES = Zeros(), Ones()
+VECTOR = Role("vector")
+
+
+class Block(NamedTuple):
+    """A block of a stack: every residual branch is a layer (or several) and one that ends it.
+
+    Args:
+        depth: Which, from 1.
+        stack: Of which stack.
+        heads: Attention heads.
+
+    >>> Block(3, "encoder", heads=4).role("out")
+    Role(name='out', depth=3, stack='encoder', place=2, of=2, heads=4)
+    """
+
+    depth: int
+    stack: StackName
+    heads: int = 0
+
+    def role(self, name: RoleName) -> Role:
+        """Return the role of a layer of one of its branches."""
+        place = 2 if name in ("out", "ffn_out") else 1
+        return Role(name, self.depth, self.stack, place, 2, self.heads if name == "out" else 0)
+
+
+def blocks(layers: int, stack: StackName, heads: int) -> Iterator[tuple[int, Block]]:
+    """Yield each layer's index and block."""
+    for index in range(layers):
+        yield index, Block(index + 1, stack, heads)
+
+
+def vector(name: str, size: int, init: Scheme = ZEROS) -> Weight:
+    """Return a bias, or a norm's scale."""
+    return Weight(tensor(name, (size,), init), (VECTOR,))
+
+
+def normal(name: str, shape: Sequence[int], std: float, role: Role) -> Weight:
+    """Return a tensor of normal values."""
+    return Weight(tensor(name, shape, Normal(std=std)), (role,))
+
+
+def linear(
+    name: str, shape: Sequence[int], std: float, role: Role, *, bias: bool = True
+) -> Iterator[Weight]:
+    """Yield a linear layer's or a convolution's tensors; its bias is zero.
+
+    Args:
+        name: Of the layer.
+        shape: Out, in, and a convolution's kernel.
+        std: Of its weights.
+        role: Of its weights.
+        bias: Whether it has one.
+    """
+    yield normal(f"{name}.weight", shape, std, role)
+    if bias:
+        yield vector(f"{name}.bias", shape[0])
+
+
+def norm(name: str, size: int, *, bias: bool = True) -> Iterator[Weight]:
+    """Yield a LayerNorm's tensors, or an RMSNorm's, which has no bias."""
+    yield vector(f"{name}.weight", size, ONES)
+    if bias:
+        yield vector(f"{name}.bias", size)
+
+
+def embedding(
+    name: str, shape: tuple[int, int], std: float, role: Role, *, padding: int | None = None
+) -> Weight:
+    """Return a table of rows, of which the padding row is zero.
+
+    Args:
+        name: Of the tensor.
+        shape: Rows and their width.
+        std: Of its values.
+        role: Of all rows but the padding one.
+        padding: The zero row; negative from the end; None if there is none.
+    """
+    if padding is None:
+        return normal(name, shape, std, role)
+    law, row = Normal(std=std), padding % shape[0]
+    rows: list[tuple[int, Scheme, Role]] = [
+        (row, law, role),
+        (1, ZEROS, VECTOR),
+        (shape[0] - row - 1, law, role),
+    ]
+    cut = [part for part in rows if part[0]]
+    of = parts(0, [(size, init) for size, init, _ in cut])
+    return Weight(tensor(name, shape, None, parts=of), tuple(own for _, _, own in cut))

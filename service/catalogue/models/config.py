@@ -1,0 +1,168 @@
+"""What every model family is: a Hugging Face config.json, of which it reads what makes tensors."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from service.catalogue.weight import Weight
+from service.errors import ModelError, Problem, shown
+
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""A size."""
+
+Layers = Annotated[int, Field(ge=0, le=10_000)]
+"""A number of layers; the limit keeps a typing error from hours of planning."""
+
+Spread = Annotated[float, Field(ge=0)]
+"""A standard deviation, or a factor on one."""
+
+
+def _pair(value: Any) -> Any:
+    sides = (value, value) if type(value) is int else value
+    sound = isinstance(sides, list | tuple) and len(sides) == 2
+    if not sound or not all(type(side) is int and 1 <= side < 2**31 for side in sides):
+        raise PydanticCustomError("pair", "an integer from 1, or [height, width] of two such")
+    return tuple(sides)
+
+
+Pair = Annotated[
+    tuple[Count, Count],
+    BeforeValidator(_pair, json_schema_input_type=Count | tuple[Count, Count]),
+]
+"""Height and width: one number for both, or a list."""
+
+Piece = Callable[[Any, str], Iterator[Weight]]
+"""A method of a family: from the prefix of its body's names to some of the tensors."""
+
+
+class Architecture(NamedTuple):
+    """What a class of transformers saves.
+
+    Args:
+        prefix: What the names of its body begin with.
+        pieces: The methods of its family that make its tensors.
+    """
+
+    prefix: str
+    pieces: Sequence[Piece]
+
+
+class Config(BaseModel):
+    """A config.json: fields that make tensors are checked, all others pass.
+
+    A subclass is a family: its docstring's first line says which models it makes.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore", strict=True, frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+    model_types: ClassVar[tuple[str, ...]]
+    source: ClassVar[str]
+    known: ClassVar[dict[str, Architecture]]
+    """Architectures by the name of their class; the first is meant where none is named."""
+    heads_make_shapes: ClassVar[bool] = True
+    """Whether anything but the network's own sums follows from the number of heads."""
+
+    model_type: str
+    architectures: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+
+    _keys: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keys_kept(cls, config: dict[str, Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Remember the fields that the document gives under another name."""
+        model = validate(config)
+        for name in cls.model_fields:
+            used = [key for key in aliases_of(cls, name) if key in config]
+            model._keys[name] = used[0] if used else name  # noqa: SLF001
+        return model
+
+    @property
+    def architecture(self) -> str:
+        """The class whose file this is."""
+        return (self.architectures or tuple(self.known))[0]
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield what of the config cannot be true together."""
+        yield from ()
+
+    def weights(self, *, as_base: bool = False) -> Iterator[Weight]:
+        """Return the tensors of the file that the architecture's ``save_pretrained`` writes.
+
+        Args:
+            as_base: Only dimensions count: the base of muP, which nobody computes with.
+
+        Raises:
+            ModelError: The architecture is unknown, or sizes contradict each other.
+        """
+        if self.architecture not in self.known:
+            detail = f"no {self.model_type} is called {shown(self.architecture)}; known are "
+            raise ModelError([Problem("/architectures/0", detail + ", ".join(self.known))])
+        counts = self.heads_make_shapes or not as_base
+        if counts and (problems := list(self.contradictions())):
+            raise ModelError(problems)
+        prefix, pieces = self.known[self.architecture]
+        for piece in pieces:
+            yield from piece(self, prefix)
+
+    def not_divided(self, whole: str, part: str) -> Iterator[Problem]:
+        """Yield a problem if the field ``part`` does not divide the field ``whole``."""
+        size, parts = getattr(self, whole), getattr(self, part)
+        if size % parts:
+            yield self.problem(part, f"{parts} does not divide {self.key_of(whole)}, {size}")
+
+    def problem(self, field: str, detail: str) -> Problem:
+        """Return what is wrong with a field, at the key that the document has for it."""
+        return Problem(f"/{self.key_of(field)}", detail)
+
+    def key_of(self, field: str) -> str:
+        """Return the key that the document has for a field."""
+        return self._keys.get(field, field)
+
+
+def aliases_of(family: type[Config], field: str) -> list[str]:
+    """Return a field's other names, which win over its own, first to last."""
+    alias = family.model_fields[field].validation_alias
+    names = alias.choices if isinstance(alias, AliasChoices) else []
+    return [name for name in names if isinstance(name, str) and name != field]
+
+
+class Padded(Config):
+    """A family whose table of tokens has a zero row, at ``pad_token_id``."""
+
+    vocab_size: Count
+    pad_token_id: int | None = None
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield what of the config cannot be true together."""
+        pad, size = self.pad_token_id, self.vocab_size
+        if pad is not None and not -size <= pad < size:
+            detail = f"{shown(pad)} is no row of vocab_size, {size}: at most {size - 1}, or null"
+            yield Problem("/pad_token_id", detail)
+
+
+class Labelled(Config):
+    """A family with classifiers: ``num_labels``, else the size of ``id2label``, else 2."""
+
+    num_labels: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    id2label: dict[Any, Any] | None = None
+
+    @property
+    def labels(self) -> int:
+        """The classes that a classifier tells apart."""
+        if self.num_labels is not None:
+            return self.num_labels
+        return 2 if self.id2label is None else len(self.id2label)

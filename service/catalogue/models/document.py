@@ -1,0 +1,44 @@
+"""The config.json that lies beside a model's weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.catalogue.models import config_of, model_of
+from service.catalogue.models.config import Config
+
+
+def document_of(config: Mapping[str, Any], dtype: str | None) -> dict[str, Any]:
+    """Return the config.json of the checkpoint that a recipe's model makes; JSON-ready.
+
+    Args:
+        config: A config.json as the recipe has it, or a preset and what to change of it.
+        dtype: What a config.json calls the dtype of the weights; None leaves it out.
+
+    Raises:
+        ModelError: No family makes it, or a field that makes tensors is wrong.
+
+    >>> made = document_of({"model_type": "gpt2", "torch_dtype": "float16"}, "float32")
+    >>> made["architectures"], made["dtype"], "torch_dtype" in made
+    (['GPT2LMHeadModel'], 'float32', False)
+    """
+    model = model_of(config)
+    document = _with_reals(model, config_of(config))
+    for key in ("dtype", "torch_dtype"):  # sets nothing in a recipe, and is wrong if it differs
+        document.pop(key, None)
+    document["architectures"] = [model.architecture]
+    return document | ({"dtype": dtype} if dtype else {})
+
+
+def _with_reals(model: Config, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Write as reals what the family reads as such: some libraries take no 1 for a 1.0.
+
+    A canonical recipe writes both as 1.
+    """
+    made = dict(document)
+    for field in type(model).model_fields:
+        key, value = model.key_of(field), getattr(model, field)
+        if isinstance(value, Config) and isinstance(document.get(key), Mapping):
+            made[key] = _with_reals(value, document[key])
+        elif isinstance(value, float) and document.get(key) is not None:
+            made[key] = value
+    return made

@@ -1,0 +1,110 @@
+"""Vision Transformer: patches of an image as the words of an encoder.
+
+Source: transformers' ViTPreTrainedModel: https://huggingface.co/docs/transformers/model_doc/vit
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from service.catalogue.model_schemes.role import Role
+from service.catalogue.models.blocks import VECTOR, ZEROS, Block, blocks, linear, norm
+from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Pair, Spread
+from service.catalogue.schemes import TruncatedNormal
+from service.catalogue.weight import Weight, tensor
+from service.errors import Problem
+
+HEAD = Role("head", stack="encoder")
+
+
+class Vit(Labelled):
+    """ViT: normal of one std; class token and positions cut at -2 and 2, the values themselves."""
+
+    model_types: ClassVar[tuple[str, ...]] = ("vit",)
+    source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/vit"
+
+    model_type: str = "vit"
+    hidden_size: Count = 768
+    num_hidden_layers: Layers = 12
+    num_attention_heads: Count = 12
+    intermediate_size: Count = 3072
+    image_size: Pair = (224, 224)
+    patch_size: Pair = (16, 16)
+    num_channels: Count = 3
+    qkv_bias: bool = True
+    encoder_stride: Count = 16
+    pooler_output_size: Count | None = None
+    add_pooling_layer: bool = True
+    use_mask_token: bool = False
+    initializer_range: Spread = 0.02
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield what of the config cannot be true together."""
+        if not self.initializer_range:
+            detail = "0 builds no ViT: the truncation of its class token divides by it"
+            yield Problem("/initializer_range", detail)
+        if self.num_attention_heads > self.hidden_size:
+            detail = f"more heads than hidden_size, {self.hidden_size}, leave none of them a width"
+            yield Problem("/num_attention_heads", detail)
+
+    def body(self, prefix: str) -> Iterator[Weight]:
+        """Yield ViTModel's tensors but for the pooler and the mask token."""
+        yield from self._embeddings(f"{prefix}embeddings.")
+        for index, block in blocks(self.num_hidden_layers, "encoder", self.num_attention_heads):
+            yield from self._block(f"{prefix}encoder.layer.{index}.", block)
+        yield from norm(f"{prefix}layernorm", self.hidden_size)
+
+    def _embeddings(self, at: str) -> Iterator[Weight]:
+        width, role = self.hidden_size, Role("input", stack="encoder")
+        kernel = (width, self.num_channels, *self.patch_size)
+        cut = TruncatedNormal(std=self.initializer_range, bounds=(-2.0, 2.0), bounds_in="absolute")
+        down, across = (i // p for i, p in zip(self.image_size, self.patch_size, strict=True))
+        positions = tensor(f"{at}position_embeddings", (1, down * across + 1, width), cut)
+        yield Weight(tensor(f"{at}cls_token", (1, 1, width), cut), (VECTOR,))
+        yield Weight(positions, (Role("position", stack="encoder"),))
+        yield from linear(f"{at}patch_embeddings.projection", kernel, self.initializer_range, role)
+
+    def _block(self, at: str, block: Block) -> Iterator[Weight]:
+        width, inner, bias = self.hidden_size, self.intermediate_size, self.qkv_bias
+        # Heads that do not divide the width leave a rest of it out.
+        inside = width // self.num_attention_heads * self.num_attention_heads
+        std, attention = self.initializer_range, f"{at}attention.attention."
+        for name in ("query", "key", "value"):
+            shape, role = (inside, width), block.role(name)
+            yield from linear(attention + name, shape, std, role, bias=bias)
+        out, ffn_in, ffn_out = block.role("out"), block.role("ffn_in"), block.role("ffn_out")
+        yield from linear(f"{at}attention.output.dense", (width, inside), std, out)
+        yield from linear(f"{at}intermediate.dense", (inner, width), std, ffn_in)
+        yield from linear(f"{at}output.dense", (width, inner), std, ffn_out)
+        yield from norm(f"{at}layernorm_before", width)
+        yield from norm(f"{at}layernorm_after", width)
+
+    def mask_token(self, prefix: str) -> Iterator[Weight]:
+        """Yield what stands for a patch that is hidden."""
+        token = tensor(f"{prefix}embeddings.mask_token", (1, 1, self.hidden_size), ZEROS)
+        yield Weight(token, (VECTOR,))
+
+    def extras(self, prefix: str) -> Iterator[Weight]:
+        """Yield the pooler and the mask token that ViTModel can be built with."""
+        if self.use_mask_token:
+            yield from self.mask_token(prefix)
+        if self.add_pooling_layer:
+            shape = (self.pooler_output_size or self.hidden_size, self.hidden_size)
+            role = Role("hidden", stack="encoder")
+            yield from linear(f"{prefix}pooler.dense", shape, self.initializer_range, role)
+
+    def classifier(self, prefix: str) -> Iterator[Weight]:
+        """Yield the classifier, if there is anything to tell apart."""
+        if self.labels:
+            shape = (self.labels, self.hidden_size)
+            yield from linear("classifier", shape, self.initializer_range, HEAD)
+
+    def pixels(self, prefix: str) -> Iterator[Weight]:
+        """Yield the decoder that predicts the pixels of hidden patches."""
+        outs = self.encoder_stride**2 * self.num_channels
+        yield from linear("decoder.0", (outs, self.hidden_size, 1, 1), self.initializer_range, HEAD)
+
+    known: ClassVar[dict[str, Architecture]] = {
+        "ViTForImageClassification": Architecture("vit.", (body, classifier)),
+        "ViTModel": Architecture("", (body, extras)),
+        "ViTForMaskedImageModeling": Architecture("vit.", (body, mask_token, pixels)),
+    }

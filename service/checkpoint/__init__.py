@@ -1,0 +1,1 @@
+"""A recipe as files: shards, index and manifest, written and verified."""

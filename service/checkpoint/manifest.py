@@ -1,0 +1,83 @@
+"""SHA-256 of files and of the tensors in them: what of a plan cannot be known without its bytes."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
+
+from service.checkpoint.files import WeightFile
+from service.plan import Plan
+from service.stream.pipeline import Pipeline
+
+
+class Digests(TypedDict):
+    """Hexadecimal SHA-256.
+
+    Args:
+        sha256: Of the whole file.
+        tensors: Of each tensor's bytes, in file order.
+    """
+
+    sha256: str
+    tensors: list[str]
+
+
+def digests(plan: Plan, pipeline: Pipeline, advance: Callable[[int], object]) -> Digests:
+    """Return the digests of a planned file, which is generated for it in constant memory.
+
+    Args:
+        plan: The file.
+        pipeline: What computes.
+        advance: Called with the bytes of each chunk once they are counted in; what it raises ends
+            the work.
+    """
+    whole, current = hashlib.sha256(), hashlib.sha256()
+    found: list[str] = []
+    at = -len(plan.header)
+    with pipeline.chunks(plan) as chunks:
+        for chunk in chunks:
+            whole.update(chunk)
+            stop = at + len(chunk)
+            while len(found) < len(plan.tensors):
+                tensor = plan.tensors[len(found)]
+                current.update(chunk[max(0, tensor.begin - at) : max(0, tensor.end - at)])
+                if tensor.end > stop:
+                    break
+                found.append(current.hexdigest())
+                current = hashlib.sha256()
+            at = stop
+            advance(len(chunk))
+    return {"sha256": whole.hexdigest(), "tensors": found}
+
+
+def manifest(files: Sequence[tuple[WeightFile, Digests]]) -> bytes:
+    """Return the text of manifest.json.
+
+    Args:
+        files: Those that hold weights, with their digests.
+    """
+    document = {
+        "files": [
+            {
+                "name": file.name,
+                "bytes": file.nbytes,
+                "etag": file.etag,
+                "sha256": found["sha256"],
+                "tensors": _tensors(file.plan, found),
+            }
+            for file, found in files
+        ]
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def _tensors(plan: Plan, found: Digests) -> dict[str, Any]:
+    return {
+        tensor.name: {
+            "dtype": tensor.dtype.name,
+            "shape": tensor.shape,
+            "data_offsets": (tensor.begin, tensor.end),
+            "sha256": sha256,
+        }
+        for tensor, sha256 in zip(plan.tensors, found["tensors"], strict=True)
+    }

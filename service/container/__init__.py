@@ -1,0 +1,1 @@
+"""The safetensors file format: headers written and read, tensors of a file read."""

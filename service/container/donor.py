@@ -1,0 +1,210 @@
+"""A donor: a trained network's safetensors file, whose tensors a grown one begins with.
+
+Source: Simonyan & Zisserman 2015, section 3.1: https://arxiv.org/abs/1409.1556
+"""
+
+import hashlib
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from io import RawIOBase
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.container.header import gap, read_header
+from service.errors import UnreadableFile, shown
+from service.limits import MAX_DIMENSION, Limits
+from service.numerics.cast import DTYPES, DType, recast
+
+_BITS = {
+    **dict.fromkeys(("F4",), 4),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
+    **dict.fromkeys(("I16", "U16"), 16),
+    **dict.fromkeys(("I32", "U32"), 32),
+    **dict.fromkeys(("U64", "C64"), 64),
+    **{name: 8 * dtype.size for name, dtype in DTYPES.items()},
+}
+"""Bits of an element of every dtype that a safetensors file may have."""
+
+_MOST_AXES = 64
+"""Axes of a tensor in any framework; more would only take long to multiply."""
+
+_ELEMENTS = 1 << 16
+"""Elements cast at once: their float64 values stay in a core's cache."""
+
+_HASHED = 1 << 20
+"""Bytes hashed at once."""
+
+
+class DonorFile:
+    """A file that any thread reads from, anywhere.
+
+    It is read and not mapped: pages of a map count as the process's memory, and a file that is cut
+    meanwhile would end the process.
+
+    Args:
+        file: Unbuffered; closed with this.
+    """
+
+    def __init__(self, file: RawIOBase) -> None:
+        self.raw, self._lock = file, Lock()
+
+    def read(self, offset: int, out: NDArray[np.uint8]) -> None:
+        """Read the bytes from ``offset`` on into ``out``.
+
+        Raises:
+            UnreadableFile: The file ends before.
+            ValueError: It is closed.
+        """
+        view, done = out.data, 0
+        with self._lock:
+            self.raw.seek(offset)
+            while done < len(view):
+                count = self.raw.readinto(view[done:])
+                if not count:
+                    raise UnreadableFile("the file became shorter while it was read")
+                done += count
+
+    def append(self, data: bytes) -> None:
+        """Write bytes behind those that were written.
+
+        Raises:
+            OSError: There is no room.
+            ValueError: It is closed.
+        """
+        rest = memoryview(data)
+        with self._lock:
+            while rest:
+                rest = rest[self.raw.write(rest) or 0 :]
+
+    def close(self) -> None:
+        """Close the file, once no thread is in it."""
+        with self._lock:
+            self.raw.close()
+
+
+@dataclass(frozen=True, eq=False)
+class DonorTensor:
+    """A tensor of a donor.
+
+    Args:
+        file: The donor's.
+        dtype: safetensors spelling.
+        shape: Dimensions.
+        begin: Offset of its first byte in the file.
+        nbytes: How many there are.
+    """
+
+    file: DonorFile
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    nbytes: int
+
+    def casts_to(self, dtype: DType) -> bool:
+        """Return whether its values can be had in ``dtype``: as they are, or float to float."""
+        held = DTYPES.get(self.dtype)
+        return held is dtype or (held is not None and bool(held.largest and dtype.largest))
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of its bytes, in hexadecimal; all of them are read for it, once."""
+        hashed = hashlib.sha256()
+        piece = np.empty(min(self.nbytes, _HASHED), dtype=np.uint8)
+        for at in range(0, self.nbytes, _HASHED):
+            part = piece[: self.nbytes - at]
+            self.file.read(self.begin + at, part)
+            hashed.update(part.data)
+        return hashed.hexdigest()
+
+    def fill(self, first: int, out: NDArray[np.uint8], dtype: DType) -> None:
+        """Write elements from ``first`` on into ``out``, as a file of ``dtype`` has them.
+
+        Args:
+            first: Index of the first element.
+            out: uint8, shape (bytes of whole elements,).
+            dtype: What they are to be, one that it `casts_to`.
+        """
+        held = DTYPES[self.dtype]
+        if held is dtype:
+            self.file.read(self.begin + first * held.size, out)
+            return
+        count = len(out) // dtype.size
+        for at in range(0, count, _ELEMENTS):
+            raw = np.empty(min(_ELEMENTS, count - at) * held.size, dtype=np.uint8)
+            self.file.read(self.begin + (first + at) * held.size, raw)
+            made = recast(raw, held, dtype)
+            out[at * dtype.size :][: len(made)] = made
+
+
+Donor = Mapping[str, DonorTensor]
+"""What a donor holds, by name; of use for as long as its file is open."""
+
+
+def donor_of(file: DonorFile, limits: Limits | None = None) -> Donor:
+    """Return what a file holds; nothing but its header is read.
+
+    Args:
+        file: Any file.
+        limits: How many bytes of header and how many tensors it may have; the defaults if left out.
+
+    Raises:
+        UnreadableFile: It is not a safetensors file, whole and without a hole.
+    """
+    limits = limits or Limits()
+    file.raw.seek(0)
+    listed, start = read_header(file.raw, limits.max_header_bytes)
+    if len(listed) > limits.max_tensors:
+        raise UnreadableFile(
+            f"it holds {len(listed)} tensors; the limit (max_tensors) is {limits.max_tensors}"
+        )
+    held = file.raw.seek(0, os.SEEK_END) - start
+    if found := gap((entry["data_offsets"] for entry in listed.values()), held):
+        raise UnreadableFile(f"no safetensors file: {found}")
+    return {name: _tensor(file, name, entry, start) for name, entry in listed.items()}
+
+
+@contextmanager
+def open_donor(path: Path | str, limits: Limits | None = None) -> Iterator[Donor]:
+    """Open a donor for as long as the block takes.
+
+    Raises:
+        UnreadableFile: It is not a safetensors file.
+        OSError: It cannot be read.
+    """
+    with Path(path).open("rb", buffering=0) as file:
+        yield donor_of(DonorFile(file), limits)
+
+
+def _tensor(file: DonorFile, name: str, entry: dict[str, Any], start: int) -> DonorTensor:
+    begin, end = entry["data_offsets"]
+    dtype, shape = entry.get("dtype"), entry.get("shape", ())
+    what = f"no safetensors file: {shown(name)!a}"
+    if name != name.encode(errors="replace").decode():
+        raise UnreadableFile(f"{what} is a name with half of a surrogate pair")
+    if not isinstance(dtype, str) or dtype not in _BITS:
+        named = ascii(shown(dtype)) if isinstance(dtype, str) else "no name"
+        raise UnreadableFile(f"{what} has a dtype, {named}, that there is not")
+    if not _is_shape(shape):
+        raise UnreadableFile(f"{what} has a shape that no tensor has")
+    if math.prod(shape) * _BITS[dtype] != 8 * (end - begin):
+        raise UnreadableFile(
+            f"{what} has {end - begin} bytes, which are not {dtype} of shape {shown(shape)}"
+        )
+    return DonorTensor(file, dtype, tuple(shape), start + begin, end - begin)
+
+
+def _is_shape(shape: Any) -> bool:
+    return (
+        isinstance(shape, list)
+        and len(shape) <= _MOST_AXES
+        and all(type(size) is int and 0 <= size <= MAX_DIMENSION for size in shape)
+    )

@@ -1,0 +1,38 @@
+"""``GET /v1/schemes``, ``/v1/layers`` and ``/v1/models``: what a recipe may name."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from service.catalogue import listing as catalogue
+from service.catalogue import models
+from service.catalogue.layers.listing import layers
+from service.catalogue.schemes import FRAMEWORKS
+from service.catalogue.schemes.frameworks import FrameworkName
+from service.web.openapi import problems
+
+router = APIRouter(prefix="/v1", tags=["catalogue"])
+
+
+@router.get("/schemes", responses=problems(422))
+async def list_schemes(framework: FrameworkName | None = None) -> dict[str, Any]:
+    """List the schemes that ``init`` may name, or what a framework calls them."""
+    if framework is not None:
+        return catalogue.framework(framework)
+    return {
+        "schemes": catalogue.schemes(),
+        "model_schemes": catalogue.model_schemes(),
+        "frameworks": {name: found.names for name, found in FRAMEWORKS.items()},
+    }
+
+
+@router.get("/layers")
+async def list_layers() -> dict[str, Any]:
+    """List the types of layers, with their tensors in every convention."""
+    return {"layers": layers()}
+
+
+@router.get("/models")
+async def list_models() -> dict[str, Any]:
+    """List the model families, with what is read of a config.json, and the presets."""
+    return {"models": models.catalogue()}

@@ -1,0 +1,269 @@
+"""What a client of the Hugging Face Hub asks, so that ``HF_ENDPOINT`` alone brings it here.
+
+A repository is a name, its files are a checkpoint's. Revisions are ``main``, ``r3`` (the third that
+the name was given), ``seed-7`` and ``r3-seed-7`` (the same recipe under another seed), and commits:
+24 hexadecimal digits of the recipe's id and 16 of the seed, so that none has to be stored.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, HTTPException, Path, Request
+from starlette.responses import JSONResponse, Response
+
+from service.checkpoint.files import CONFIG, Checkpoint, File
+from service.errors import MalformedRecipe, shown
+from service.registry import Revision
+from service.web.openapi import problems
+from service.web.request.body import media_type_of, received
+from service.web.response.files import IMMUTABLE, RESPONSES, REVALIDATED, answer
+from service.web.routes.names import Name, Namespace, is_name, stamp
+from service.web.shared.library import Address, Library
+from service.web.shared.manifests import Manifests
+
+router = APIRouter(tags=["hub"])
+
+_SEED = r"seed-(?P<seed>0|[1-9]\d{0,19})"
+_BRANCH = re.compile(
+    rf"main|HEAD|(?:r(?P<number>[1-9]\d{{0,8}})-)?{_SEED}|r(?P<only>[1-9]\d{{0,8}})"
+)
+_COMMIT = re.compile(r"([0-9a-f]{24})([0-9a-f]{16})")
+
+_MOST_PATHS = 10_000
+
+Rev = Annotated[str, Path(description="main, r3, seed-7, r3-seed-7 or a commit")]
+
+
+_FOUND: dict[int | str, dict[str, Any]] = {
+    200: {"description": "As the Hub describes it."},
+    **problems(404, 422, 503),
+}
+
+
+class _Repository(NamedTuple):
+    """A name at a revision."""
+
+    revision: Revision
+    checkpoint: Checkpoint
+
+    @property
+    def id(self) -> str:
+        """What clients call it."""
+        return f"{self.revision.namespace}/{self.revision.name}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer about it carries."""
+        return {"X-Repo-Commit": self.commit}
+
+    @property
+    def commit(self) -> str:
+        """The revision, for good."""
+        return f"{self.revision.recipe_id[:24]}{self.checkpoint.recipe.seed:016x}"
+
+    def file(self, path: str) -> File:
+        """Return a file.
+
+        Raises:
+            HTTPException: 404: there is none of this name.
+        """
+        file = self.checkpoint.files.get(path)
+        if file is None:
+            raise _missing("EntryNotFound", f"{self.id} has no file {shown(path)}", self.headers)
+        return file
+
+    def entry(self, file: File) -> dict[str, Any]:
+        """Return what a listing says of a file."""
+        title = f"r{self.revision.number}, seed {self.checkpoint.recipe.seed}"
+        last = {"id": self.commit, "title": title, "date": stamp(self.revision)}
+        return {
+            "type": "file",
+            "path": file.name,
+            "size": file.nbytes,
+            "oid": _oid(file),
+            "lastCommit": last,
+        }
+
+
+@router.head("/{namespace}/{name}/raw/{revision}/{path:path}", include_in_schema=False)
+@router.get("/{namespace}/{name}/raw/{revision}/{path:path}", include_in_schema=False)
+@router.head("/{namespace}/{name}/resolve/{revision}/{path:path}", include_in_schema=False)
+@router.get(
+    "/{namespace}/{name}/resolve/{revision}/{path:path}",
+    response_class=Response,
+    responses=RESPONSES,
+)
+async def resolve(
+    request: Request, namespace: Namespace, name: Name, revision: Rev, path: str
+) -> Response:
+    """Return a file of a repository, in whole or in part."""
+    found = await _repository(request, namespace, name, revision)
+    file = found.file(path)
+    headers = found.headers | {"X-Linked-Size": str(file.nbytes), "X-Linked-Etag": file.etag}
+    manifests: Manifests = request.app.state.manifests
+    cache = IMMUTABLE if _COMMIT.fullmatch(revision) else REVALIDATED
+    return answer(request, file, cache=cache, sha256=manifests.sha256(file), headers=headers)
+
+
+@router.get("/api/models/{namespace}/{name}", response_class=Response, responses=_FOUND)
+async def model(request: Request, namespace: Namespace, name: Name) -> Response:
+    """Describe a repository as it is now."""
+    return await model_at(request, namespace, name, "main")
+
+
+@router.get(
+    "/api/models/{namespace}/{name}/revision/{revision}", response_class=Response, responses=_FOUND
+)
+async def model_at(request: Request, namespace: Namespace, name: Name, revision: Rev) -> Response:
+    """Describe a repository at a revision."""
+    found = await _repository(request, namespace, name, revision)
+    plan = found.checkpoint.whole.plan
+    counts: dict[str, int] = {}
+    for tensor in plan.tensors:
+        counts[tensor.dtype.name] = counts.get(tensor.dtype.name, 0) + tensor.elements
+    config = found.checkpoint.files.get(CONFIG)
+    created = stamp(found.revision)
+    return JSONResponse(
+        {
+            "_id": found.commit[:24],
+            "id": found.id,
+            "modelId": found.id,
+            "author": namespace,
+            "sha": found.commit,
+            "createdAt": created,
+            "lastModified": created,
+            "private": False,
+            "gated": False,
+            "disabled": False,
+            "downloads": 0,
+            "likes": 0,
+            "tags": ["safetensors", *(["transformers"] if config else [])],
+            **({"library_name": "transformers"} if config else {}),
+            "siblings": [_sibling(file) for file in found.checkpoint.files.values()],
+            "safetensors": {"parameters": counts, "total": plan.total_parameters},
+        },
+        headers=found.headers | {"Cache-Control": REVALIDATED},
+    )
+
+
+@router.get("/api/models/{namespace}/{name}/refs", response_class=Response, responses=_FOUND)
+async def refs(request: Request, namespace: Namespace, name: Name) -> Response:
+    """List the one branch; seeds and commits without end are there beside it."""
+    found = await _repository(request, namespace, name, "main")
+    branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": found.commit}
+    return JSONResponse({"branches": [branch], "converts": [], "pullRequests": [], "tags": []})
+
+
+@router.get(
+    "/api/models/{namespace}/{name}/tree/{revision}", response_class=Response, responses=_FOUND
+)
+async def tree(request: Request, namespace: Namespace, name: Name, revision: Rev) -> Response:
+    """List a repository's files at a revision."""
+    found = await _repository(request, namespace, name, revision)
+    listed = [found.entry(file) for file in found.checkpoint.files.values()]
+    return JSONResponse(listed, headers=found.headers)
+
+
+@router.get("/api/models/{namespace}/{name}/tree/{revision}/{path:path}", include_in_schema=False)
+async def subtree(
+    request: Request, namespace: Namespace, name: Name, revision: Rev, path: str
+) -> Response:
+    """Say that a repository has no folders.
+
+    Raises:
+        HTTPException: 404, but for the root.
+    """
+    if not path:
+        return await tree(request, namespace, name, revision)
+    found = await _repository(request, namespace, name, revision)
+    raise _missing("EntryNotFound", f"{found.id} has no folder {shown(path)}", found.headers)
+
+
+@router.post(
+    "/api/models/{namespace}/{name}/paths-info/{revision}",
+    response_class=Response,
+    responses=_FOUND | problems(400, 408, 413, 415),
+)
+async def paths_info(request: Request, namespace: Namespace, name: Name, revision: Rev) -> Response:
+    """List those of some files that a repository has at a revision."""
+    paths = _paths(await received(request), media_type_of(request))
+    found = await _repository(request, namespace, name, revision)
+    files = found.checkpoint.files
+    listed = [found.entry(files[path]) for path in dict.fromkeys(paths) if path in files]
+    return JSONResponse(listed, headers=found.headers)
+
+
+async def _repository(request: Request, namespace: str, name: str, revision: str) -> _Repository:
+    """Return a name at a revision, planned.
+
+    Raises:
+        HTTPException: 404: there is no such name, or no such revision of it.
+    """
+    library: Library = request.app.state.library
+    found, seed = await _revision(library, namespace, name, revision)
+    load = partial(library.stored, found.recipe_id)
+    checkpoint = await library.find(Address(found.recipe_id), load)
+    if seed not in (None, checkpoint.recipe.seed):
+        checkpoint = await library.find(Address(found.recipe_id, seed=seed), load)
+    return _Repository(found, checkpoint)
+
+
+async def _revision(
+    library: Library, namespace: str, name: str, revision: str
+) -> tuple[Revision, int | None]:
+    registry, title = library.registry, shown(f"{namespace}/{name}")
+    is_known = is_name(namespace, name)
+    found, seed = None, None
+    if is_known and (commit := _COMMIT.fullmatch(revision)):
+        found = await library.committed(namespace, name, commit[1])
+        seed = int(commit[2], 16)
+    elif is_known and (wanted := _BRANCH.fullmatch(revision)):
+        number = wanted["number"] or wanted["only"]
+        seed = int(wanted["seed"]) if wanted["seed"] else None
+        asked = int(number) if number else None
+        found = await library.ask(registry.revision, namespace, name, asked)
+    if found is not None and (seed or 0) < 2**64:
+        return found, seed
+    if not is_known or await library.ask(registry.revision, namespace, name) is None:
+        raise _missing("RepoNotFound", f"nothing is called {title}")
+    raise _missing(
+        "RevisionNotFound",
+        f"{title} has no revision {shown(revision)}: there are main, r1 to the latest, seed-0 to"
+        " seed-18446744073709551615, r1-seed-0 and so on, and commits",
+    )
+
+
+def _missing(code: str, detail: str, headers: Mapping[str, str] | None = None) -> HTTPException:
+    # The path is in it: nothing of that may end the header.
+    said = "".join(letter if " " <= letter <= "~" else "?" for letter in detail)
+    told = {"X-Error-Code": code, "X-Error-Message": said}
+    return HTTPException(HTTPStatus.NOT_FOUND, detail, told | dict(headers or {}))
+
+
+def _paths(text: bytes, media_type: str) -> list[str]:
+    """Return the paths that a client lists as JSON or as a form."""
+    try:
+        if media_type == "application/json":
+            listed = json.loads(text)["paths"]
+        else:
+            listed = parse_qs(text.decode(), max_num_fields=_MOST_PATHS).get("paths", [])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        raise MalformedRecipe('send {"paths": [...]}') from None
+    listed = [listed] if isinstance(listed, str) else listed
+    if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
+        raise MalformedRecipe('send {"paths": [...]}, each a string')
+    return listed
+
+
+def _sibling(file: File) -> dict[str, Any]:
+    return {"rfilename": file.name, "size": file.nbytes, "blobId": _oid(file)}
+
+
+def _oid(file: File) -> str:
+    """Return the tag without its quotes: all clients' caches call the file that."""
+    return file.etag.strip('"')

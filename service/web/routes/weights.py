@@ -1,0 +1,46 @@
+"""``POST /v1/weights``: the recipe in, the safetensors file out."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from service.checkpoint.files import Part
+from service.plan import Plan
+from service.recipe import Recipe
+from service.settings import Settings
+from service.web.openapi import GROWN_BODY, problems
+from service.web.request.body import planned
+from service.web.response import files
+from service.web.response.bodies import Bodies
+
+router = APIRouter(prefix="/v1", tags=["weights"])
+_BODY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The safetensors file.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "headers": {
+            "ETag": {
+                "description": "The same tag is the same bytes, always.",
+                "schema": {"type": "string"},
+            },
+            "X-Tensorseed-Generator": {
+                "description": "The bit contract.",
+                "schema": {"type": "string"},
+            },
+        },
+    },
+    **problems(400, 408, 413, 415, 422, 429, 503),
+}
+
+
+@router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=GROWN_BODY)
+async def weights(request: Request, part: Annotated[Part, Query()]) -> Response:
+    """Generate the weights of a recipe, or of a part of it, as one safetensors file."""
+    bodies: Bodies = request.app.state.bodies
+    settings: Settings = request.app.state.settings
+
+    def answer(_: Recipe, plan: Plan) -> Response:
+        return files.whole(part.of(plan, settings), bodies)
+
+    return await planned(request, answer, takes_donor=True)

@@ -1,0 +1,54 @@
+"""Lent memory comes back when nobody looks at it, and not before."""
+
+import numpy as np
+
+from service.stream.buffers import SMALLEST, Buffers
+
+
+def test_block_that_is_looked_at_is_lent_again() -> None:
+    buffers = Buffers(budget=1 << 20)
+    array = buffers.take(100)
+    array[:] = 7
+    end = memoryview(array.data[90:])  # what a transport keeps of a chunk that was sent in part
+    del array
+    others = [buffers.take(100) for _ in range(40)]
+    for other in others:
+        other[:] = 9
+    assert bytes(end) == b"\7" * 10
+    assert buffers.lent == 41 * SMALLEST
+
+
+def test_block_that_nobody_looks_at_is_lost() -> None:
+    buffers = Buffers(budget=1 << 20)
+    address = buffers.take(100).ctypes.data
+    assert buffers.lent == 0
+    assert buffers.take(200).ctypes.data == address
+
+
+def test_blocks_pile_up_when_streams_end() -> None:
+    buffers = Buffers(budget=1 << 30)
+    arrays = [buffers.take(1 << 20) for _ in range(100)]
+    assert buffers.lent == 100 << 20
+    arrays.clear()
+    assert buffers.lent == 0
+    assert sum(map(len, buffers._free.values())) <= 4
+
+
+def test_small_block_is_lent_for_a_large_chunk() -> None:
+    buffers = Buffers(budget=1 << 20)
+    small = buffers.take(SMALLEST)
+    del small
+    large = buffers.take(SMALLEST + 1)
+    large[:] = 1
+    assert len(large) == SMALLEST + 1
+    assert buffers.lent == 2 * SMALLEST
+
+
+def test_budget_is_not_kept() -> None:
+    buffers = Buffers(budget=4 * SMALLEST)
+    held = [buffers.take(SMALLEST) for _ in range(3)]
+    assert buffers.affords(SMALLEST)
+    assert not buffers.affords(SMALLEST + 1)  # a block of twice the size
+    held.append(buffers.take(1))
+    assert not buffers.affords(1)
+    assert np.concatenate(held).size == 3 * SMALLEST + 1
