@@ -28,18 +28,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SHOWN = 100
+TRUNCATED_TO = 100
 """Characters of a client's input that a message may repeat."""
 
 
-def shown(value: object) -> str:
-    """Return ``value`` as text that an error may carry: at most `SHOWN` characters.
+def truncate(value: object) -> str:
+    """Return ``value`` as text that an error may carry: at most `TRUNCATED_TO` characters.
 
-    >>> shown("w" * 500) == "w" * 99 + "…"
+    >>> truncate("w" * 500) == "w" * 99 + "…"
     True
     """
     text = str(value)
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return text if len(text) <= TRUNCATED_TO else text[: TRUNCATED_TO - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)

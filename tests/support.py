@@ -10,7 +10,7 @@ import pytest
 
 import service
 from service.backends import Backend, kernel
-from service.stream import transpose as turned
+from service.stream import transpose
 from service.stream.fill import fill
 
 ROOT = Path(__file__).parents[1]
@@ -64,13 +64,13 @@ def problems_of(recipe: Any, **limits: int) -> dict[str, str]:
 def slabs_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows by the bytes of every slab of a turned tensor."""
     taken: list[int] = []
-    take = turned.MEMORY.take
+    take = transpose.MEMORY.take
 
     def taking(nbytes: int) -> np.ndarray:
         taken.append(nbytes)
         return take(nbytes)
 
-    monkeypatch.setattr(turned.MEMORY, "take", taking)
+    monkeypatch.setattr(transpose.MEMORY, "take", taking)
     return taken
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from service.analysis.activation import Values
 from service.container.donor import Donor
-from service.errors import UnreadableFile, shown
+from service.errors import UnreadableFile, truncate
 from service.limits import Limits
 from service.numerics.cast import DTYPES
 
@@ -27,7 +27,7 @@ def batch_of(donor: Donor, limits: Limits) -> Values:
     if len(donor) != 1:
         raise UnreadableFile(f"a batch is one tensor, and the file holds {len(donor)}")
     ((name, held),) = donor.items()
-    what = f"the batch, {shown(name)!a},"
+    what = f"the batch, {truncate(name)!a},"
     if not held.casts_to(_F64):
         raise UnreadableFile(f"{what} is {held.dtype}: send floats, as F32")
     count = math.prod(held.shape)

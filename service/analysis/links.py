@@ -20,7 +20,7 @@ from service.catalogue.layers.normalization import (
     LayerNorm,
     RmsNorm,
 )
-from service.errors import InvalidRecipe, Problem, shown
+from service.errors import InvalidRecipe, Problem, truncate
 from service.limits import Limits
 from service.plan import Plan, PlannedTensor
 from service.recipe import Recipe
@@ -96,7 +96,7 @@ def _check_size(asked: Asked, links: Sequence[Link], limits: Limits) -> list[Pro
         return [Problem("/recipe/layers", said)]
     problems = _too_long(asked, len(links), "/recipe/layers", limits)
     problems += [
-        Problem(f"{link.pointer}/name", f"{shown(link.name)} has a *: to rules that is any name")
+        Problem(f"{link.pointer}/name", f"{truncate(link.name)} has a *: to rules that is any name")
         for link in links
         if "*" in link.name
     ]

@@ -22,7 +22,7 @@ from service.catalogue.layers import AnyLayer
 from service.catalogue.layers.convolution import Convolution
 from service.catalogue.schemes import Orthogonal
 from service.catalogue.schemes.scheme import canonical
-from service.errors import InvalidRecipe, Problem, shown
+from service.errors import InvalidRecipe, Problem, truncate
 from service.limits import Limits
 from service.plan import compile
 from service.recipe import Recipe
@@ -128,8 +128,8 @@ def _check(chain: Chain, batch: int, limits: Limits) -> None:
     problems = [
         Problem(
             link.pointer,
-            f"{shown(link.name)} is set by a rule or by model_scheme, which have the last word: let"
-            " them leave its weights",
+            f"{truncate(link.name)} is set by a rule or by model_scheme, which have the last word:"
+            " let them leave its weights",
         )
         for link in chain.layers
         if link.weight and any(r.scheme != Orthogonal() for r in link.weight.tensor.regions)
@@ -174,8 +174,8 @@ def _gain(link: Link, sums: Values, biases: Values) -> float:
             [
                 Problem(
                     link.pointer,
-                    f"no gain gives {shown(link.name)} outputs of variance 1: without biases it is"
-                    f" {square:g} on this batch, and that of its biases {1 - rest:g}",
+                    f"no gain gives {truncate(link.name)} outputs of variance 1: without biases it"
+                    f" is {square:g} on this batch, and that of its biases {1 - rest:g}",
                 )
             ]
         )

@@ -17,7 +17,7 @@ from service.catalogue.schemes import (
     AnyScheme,
 )
 from service.catalogue.schemes.scheme import canonical
-from service.errors import shown
+from service.errors import truncate
 from service.limits import MAX_DIMENSION
 from service.numerics.fans import Fans
 
@@ -61,7 +61,7 @@ def _unknown_scheme(name: str, known: Iterable[str]) -> PydanticCustomError:
         "unknown_scheme",
         "no scheme is called {name}{hint}; valid are {known}, and every framework's own names",
         {
-            "name": shown(name),
+            "name": truncate(name),
             "hint": f": did you mean {close[0]}?" if close else "",
             "known": ", ".join(sorted(known)),
         },

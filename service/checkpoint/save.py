@@ -84,7 +84,7 @@ def save_file(
         with target.open("wb") as sink:
             write(plan, sink, advance, pipeline)
         return plan
-    with replacing(target) as sink:
+    with atomic_write(target) as sink:
         write(plan, sink, advance, pipeline)
     return plan
 
@@ -112,10 +112,10 @@ def save_checkpoint(
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
-    check_others(target, checkpoint.files)
+    check_no_other_weights(target, checkpoint.files)
     (target / INDEX).unlink(missing_ok=True)
     for shard in checkpoint.shards:
-        with replacing(target / shard.name) as sink:
+        with atomic_write(target / shard.name) as sink:
             write(shard.plan, sink, advance, pipeline)
     for file in sorted(checkpoint.beside, key=_is_index):
         save_text(file, target)
@@ -129,11 +129,11 @@ def _is_index(file: TextFile) -> bool:
 
 def save_text(file: TextFile, folder: Path) -> None:
     """Write a JSON file of a checkpoint into a folder, whole or not at all."""
-    with replacing(folder / file.name) as sink:
+    with atomic_write(folder / file.name) as sink:
         sink.write(file.text)
 
 
-def check_others(folder: Path, names: Collection[str]) -> None:
+def check_no_other_weights(folder: Path, names: Collection[str]) -> None:
     """Check that a folder holds no weights but those of one checkpoint.
 
     Readers choose among several by rules of their own: some take ``model.safetensors`` before an
@@ -157,7 +157,7 @@ def check_others(folder: Path, names: Collection[str]) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes its name when the block ends well, and is gone when it does not."""
     target = path.resolve()  # so that a link stays one
     part = target.with_name(f".{secrets.token_hex(8)}.part")

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from service.container.header import gap, read_header
-from service.errors import shown
+from service.errors import truncate
 from service.limits import Limits
 from service.plan import Plan, PlannedTensor
 from service.stream.pipeline import Pipeline, shared
@@ -77,15 +77,15 @@ def _difference_in_header(plan: Plan, listed: dict[str, Any], held: int) -> str 
     known = {tensor.name for tensor in plan.tensors}
     extra = next((name for name in listed if name not in known), None)
     if extra is not None:
-        return f"{shown(extra)} is in the file and not in the recipe"
+        return f"{truncate(extra)} is in the file and not in the recipe"
     return gap([entry["data_offsets"] for entry in listed.values()], held)
 
 
 def _difference_in_entry(tensor: PlannedTensor, entry: dict[str, Any]) -> str | None:
     if entry.get("dtype") != tensor.dtype.name:
-        return f"is {shown(entry.get('dtype'))}, not {tensor.dtype.name}"
+        return f"is {truncate(entry.get('dtype'))}, not {tensor.dtype.name}"
     if json.dumps(entry.get("shape")) != json.dumps(tensor.shape):
-        return f"is {shown(entry.get('shape'))}, not {list(tensor.shape)}"
+        return f"is {truncate(entry.get('shape'))}, not {list(tensor.shape)}"
     begin, end = entry["data_offsets"]
     if end - begin != tensor.end - tensor.begin:
         return f"has {end - begin} bytes, not {tensor.end - tensor.begin}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from service.checkpoint.files import INDEX
-from service.checkpoint.save import check_others, replacing, save_text
+from service.checkpoint.save import atomic_write, check_no_other_weights, save_text
 from service.client.download import download
 from service.client.listing import Listing, RemoteFile
 from service.client.remote import Remote
@@ -40,7 +40,7 @@ def fetch(
     """
     target, step = Path(folder), advance or (lambda _: None)
     target.mkdir(parents=True, exist_ok=True)
-    check_others(target, listing.names)
+    check_no_other_weights(target, listing.names)
     record = _Record(target)
     if not all(record.has(file) for file in listing.weights):
         (target / INDEX).unlink(missing_ok=True)  # or it would speak of files old and new
@@ -74,7 +74,7 @@ class _Record:
     def add(self, file: RemoteFile) -> None:
         """Keep in mind that a file has come."""
         self._known[file.name] = self._entry(file)
-        with replacing(self._folder / RECORD) as sink:
+        with atomic_write(self._folder / RECORD) as sink:
             sink.write(json.dumps(self._known, indent=0).encode())
 
     def _entry(self, file: RemoteFile) -> list[object]:

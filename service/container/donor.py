@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.container.header import gap, read_header
-from service.errors import UnreadableFile, shown
+from service.errors import UnreadableFile, truncate
 from service.limits import MAX_DIMENSION, Limits
 from service.numerics.cast import DTYPES, DType, recast
 
@@ -187,17 +187,17 @@ def open_donor(path: Path | str, limits: Limits | None = None) -> Iterator[Donor
 def _tensor(file: DonorFile, name: str, entry: dict[str, Any], start: int) -> DonorTensor:
     begin, end = entry["data_offsets"]
     dtype, shape = entry.get("dtype"), entry.get("shape", ())
-    what = f"no safetensors file: {shown(name)!a}"
+    what = f"no safetensors file: {truncate(name)!a}"
     if name != name.encode(errors="replace").decode():
         raise UnreadableFile(f"{what} is a name with half of a surrogate pair")
     if not isinstance(dtype, str) or dtype not in _BITS:
-        named = ascii(shown(dtype)) if isinstance(dtype, str) else "no name"
+        named = ascii(truncate(dtype)) if isinstance(dtype, str) else "no name"
         raise UnreadableFile(f"{what} has a dtype, {named}, that there is not")
     if not _is_shape(shape):
         raise UnreadableFile(f"{what} has a shape that no tensor has")
     if math.prod(shape) * _BITS[dtype] != 8 * (end - begin):
         raise UnreadableFile(
-            f"{what} has {end - begin} bytes, which are not {dtype} of shape {shown(shape)}"
+            f"{what} has {end - begin} bytes, which are not {dtype} of shape {truncate(shape)}"
         )
     return DonorTensor(file, dtype, tuple(shape), start + begin, end - begin)
 

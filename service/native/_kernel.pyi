@@ -23,7 +23,7 @@ def reflect(
     strip: WriteableBuffer,
     /,
 ) -> None: ...
-def turn(
+def transpose(
     size: int,
     rows: int,
     of_outer: bytes,

@@ -52,10 +52,10 @@ void ts_fill(int path, const ts_program *program, uint64_t first, uint64_t count
 typedef struct {
     size_t outer, rows, columns;
     const int64_t *of_outer, *of_column;
-} ts_turn;
+} ts_transpose;
 
 /* Transpose elements of 1, 2, 4 or 8 bytes; both buffers are aligned to that. */
-void ts_turn_block(const ts_turn *turn, size_t size, const void *in, void *out);
+void ts_transpose_block(const ts_transpose *transpose, size_t size, const void *in, void *out);
 
 /* Write the variates of `count` words: for the check over all of them. */
 void ts_variates(int path, const uint32_t *table, const uint32_t *words, size_t count, double *out);

@@ -123,7 +123,8 @@ static int64_t reach_of(const int64_t *offsets, size_t count) {
     return most;
 }
 
-static int turn_fits(const ts_turn *t, size_t size, const Py_buffer *in, const Py_buffer *out) {
+static int transpose_fits(const ts_transpose *t, size_t size, const Py_buffer *in,
+                          const Py_buffer *out) {
     int64_t outer = reach_of(t->of_outer, t->outer), column = reach_of(t->of_column, t->columns);
     uint64_t elements = t->outer, last;
     if (!(size == 1 || size == 2 || size == 4 || size == 8) || !t->rows) return 0;
@@ -136,23 +137,24 @@ static int turn_fits(const ts_turn *t, size_t size, const Py_buffer *in, const P
     return last <= (uint64_t)out->len && !((uintptr_t)in->buf % size | (uintptr_t)out->buf % size);
 }
 
-static PyObject *turn(PyObject *module, PyObject *args) {
+static PyObject *transpose(PyObject *module, PyObject *args) {
     int fits;
     Py_ssize_t size, rows;
     PyObject *of_outer, *of_column; /* bytes, which nobody changes meanwhile */
     Py_buffer in, out;
-    ts_turn t;
+    ts_transpose t;
     (void)module;
     if (!PyArg_ParseTuple(args, "nnSSy*w*", &size, &rows, &of_outer, &of_column, &in, &out))
         return NULL;
-    t = (ts_turn){(size_t)PyBytes_Size(of_outer) / 8, (size_t)rows,
-                  (size_t)PyBytes_Size(of_column) / 8, (const void *)PyBytes_AsString(of_outer),
-                  (const void *)PyBytes_AsString(of_column)};
+    t = (ts_transpose){(size_t)PyBytes_Size(of_outer) / 8, (size_t)rows,
+                       (size_t)PyBytes_Size(of_column) / 8,
+                       (const void *)PyBytes_AsString(of_outer),
+                       (const void *)PyBytes_AsString(of_column)};
     fits = rows > 0 && size > 0 && !((uintptr_t)t.of_outer % 8 | (uintptr_t)t.of_column % 8) &&
-           apart(&in, &out) && turn_fits(&t, (size_t)size, &in, &out);
+           apart(&in, &out) && transpose_fits(&t, (size_t)size, &in, &out);
     if (fits) {
         Py_BEGIN_ALLOW_THREADS
-        ts_turn_block(&t, (size_t)size, in.buf, out.buf);
+        ts_transpose_block(&t, (size_t)size, in.buf, out.buf);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&in);
@@ -225,8 +227,8 @@ static PyMethodDef methods[] = {
      "fill(path, table, program, first, out): write elements of a block from `first` on."},
     {"variates", variates, METH_VARARGS,
      "variates(path, table, words, out): uint32 words to float64 variates in units of 2^-28."},
-    {"turn", turn, METH_VARARGS,
-     "turn(size, rows, of_outer, of_column, in, out): transpose by offsets in elements."},
+    {"transpose", transpose, METH_VARARGS,
+     "transpose(size, rows, of_outer, of_column, in, out): transpose by offsets in elements."},
     {"reflectors", reflectors, METH_VARARGS,
      "reflectors(path, width, strip, t, signs): columns to reflectors, in place."},
     {"reflect", reflect, METH_VARARGS,

@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from service.errors import DegenerateFan, MissingFan, shown
+from service.errors import DegenerateFan, MissingFan, truncate
 from service.numerics.array import Array
 
 FanMode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
@@ -180,7 +180,7 @@ def variance_of(scale: float, gain2: float, fans: Fans, mode: FanMode) -> float:
     fan = fans.select(mode)
     if fan == 0.0:
         raise DegenerateFan(
-            f"{mode} is 0 (in {shown(fans.fan_in)}, out {shown(fans.fan_out)}), so no variance"
-            " exists: use zeros, or state another fan"
+            f"{mode} is 0 (in {truncate(fans.fan_in)}, out {truncate(fans.fan_out)}), so no"
+            " variance exists: use zeros, or state another fan"
         )
     return (scale * gain2) / fan

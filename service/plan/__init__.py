@@ -2,7 +2,7 @@
 
 from service.plan.compile import compile
 from service.plan.explain import explain
-from service.plan.grown import grown
+from service.plan.grow import grown
 from service.plan.model import Plan, PlannedTensor, Region
 
 __all__ = ["Plan", "PlannedTensor", "Region", "compile", "explain", "grown"]

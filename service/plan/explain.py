@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from service.catalogue.schemes.scheme import canonical
-from service.errors import SchemeError, shown
+from service.errors import SchemeError, truncate
 from service.plan.gains import chain, gains
 from service.plan.model import Plan, PlannedTensor, Region
 from service.recipe.model import Recipe
@@ -69,7 +69,7 @@ def _donor(plan: Plan, unused: Mapping[str, str]) -> dict[str, Any]:
         "copied": [tensor.name for tensor in copied[:_LISTED]],
         "tensors_unused": len(unused),
         "unused": [
-            {"name": shown(name), "why": why} for name, why in islice(unused.items(), _LISTED)
+            {"name": truncate(name), "why": why} for name, why in islice(unused.items(), _LISTED)
         ],
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from service.container import header as container
 from service.limits import Limits
-from service.plan.complaints import Complaints
+from service.plan.diagnostics import Diagnostics
 from service.plan.model import Plan, PlannedTensor
 from service.plan.patterns import select
 
@@ -31,10 +31,10 @@ def included(plan: Plan, patterns: Sequence[str], limits: Limits) -> Plan:
     Raises:
         InvalidRecipe: A pattern matches nothing, or matching would take too long.
     """
-    complaints = Complaints(limits)
-    complaints.check_matches("/include", patterns, len(plan.tensors))
-    kept = select(patterns, {tensor.name: tensor for tensor in plan.tensors}, complaints)
-    complaints.raise_if_any()
+    diagnostics = Diagnostics(limits)
+    diagnostics.check_matches("/include", patterns, len(plan.tensors))
+    kept = select(patterns, {tensor.name: tensor for tensor in plan.tensors}, diagnostics)
+    diagnostics.raise_if_any()
     return _file(plan, kept)
 
 
@@ -70,9 +70,9 @@ def sharded(plan: Plan, size: int, limits: Limits) -> list[Plan]:
         InvalidRecipe: They are too many.
     """
     shares = list(_shares(plan.tensors, size))
-    complaints = Complaints(limits)
-    complaints.check_limit("/shard_size", "shards", len(shares), "max_shards")
-    complaints.raise_if_any()
+    diagnostics = Diagnostics(limits)
+    diagnostics.check_limit("/shard_size", "shards", len(shares), "max_shards")
+    diagnostics.raise_if_any()
     return [_file(plan, share) for share in shares]
 
 

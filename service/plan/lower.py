@@ -12,9 +12,9 @@ from service.catalogue.models import MODEL_TYPES, config_of, model_of
 from service.catalogue.schemes import Scheme
 from service.catalogue.tensor import StatedFan, Tensor
 from service.catalogue.weight import Weight, tensor
-from service.errors import LayerError, ModelError, SchemeError, shown
+from service.errors import LayerError, ModelError, SchemeError, truncate
 from service.numerics.fans import Geometry
-from service.plan.complaints import Complaints
+from service.plan.diagnostics import Diagnostics
 from service.plan.rules import TensorRequest
 from service.recipe.model import Recipe
 
@@ -32,26 +32,26 @@ class Lowered:
     forward: dict[str, float] = field(default_factory=dict)
 
 
-def lower(recipe: Recipe, complaints: Complaints) -> Lowered:
+def lower(recipe: Recipe, diagnostics: Diagnostics) -> Lowered:
     """Return the recipe as tensors.
 
     Args:
         recipe: Layers and a model, if it has any, become tensors behind its own.
-        complaints: Where to say what is wrong.
+        diagnostics: Where to say what is wrong.
     """
     raw = [TensorRequest(t, f"/tensors/{index}") for index, t in enumerate(recipe.tensors)]
-    made = itertools.chain(_of_layers(recipe, complaints), _of_model(recipe, complaints))
+    made = itertools.chain(_of_layers(recipe, diagnostics), _of_model(recipe, diagnostics))
     # One more than the limit is enough to refuse them all.
-    placed = list(itertools.islice(made, complaints.limits.max_tensors + 1))
-    complaints.raise_if_any()
-    complaints.check_limit("", "tensors", len(raw) + len(placed), "max_tensors")
-    complaints.raise_if_any()
+    placed = list(itertools.islice(made, diagnostics.limits.max_tensors + 1))
+    diagnostics.raise_if_any()
+    diagnostics.check_limit("", "tensors", len(raw) + len(placed), "max_tensors")
+    diagnostics.raise_if_any()
     lowered = Lowered(raw)
     scheme = recipe.model_scheme
     if scheme is not None and not placed:
-        complaints.add("/model_scheme", "it needs a model, or layers that declare a role")
+        diagnostics.add("/model_scheme", "it needs a model, or layers that declare a role")
     elif scheme is not None:
-        placed, lowered.forward = _arranged(placed, recipe, scheme, complaints)
+        placed, lowered.forward = _arranged(placed, recipe, scheme, diagnostics)
     lowered.requests += [
         TensorRequest(weight.tensor, pointer, weight.source, is_raw=False)
         for weight, pointer in placed
@@ -63,16 +63,16 @@ Sited = tuple[Weight, str]
 """A weight and the pointer to what asks for it."""
 
 
-def _of_layers(recipe: Recipe, complaints: Complaints) -> Iterator[Sited]:
+def _of_layers(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Sited]:
     for index, layer in enumerate(recipe.layers):
         try:
             for weight in layer.weights(recipe.convention, recipe.draw_convention, recipe.init):
                 yield weight, f"/layers/{index}"
         except LayerError as error:
-            complaints.add(f"/layers/{index}", str(error))
+            diagnostics.add(f"/layers/{index}", str(error))
 
 
-def _of_model(recipe: Recipe, complaints: Complaints) -> Iterator[Sited]:
+def _of_model(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Sited]:
     if recipe.model is None:
         return
     try:
@@ -80,22 +80,22 @@ def _of_model(recipe: Recipe, complaints: Complaints) -> Iterator[Sited]:
             yield weight, "/model"
     except ModelError as error:
         for problem in error.problems:
-            complaints.add(f"/model{problem.pointer}", problem.detail)
+            diagnostics.add(f"/model{problem.pointer}", problem.detail)
 
 
 def _arranged(
-    placed: list[Sited], recipe: Recipe, scheme: ModelScheme, complaints: Complaints
+    placed: list[Sited], recipe: Recipe, scheme: ModelScheme, diagnostics: Diagnostics
 ) -> tuple[list[Sited], dict[str, float]]:
     """Return the weights with the scheme's inits and its own tensors, and its constants."""
     seen = [list(_seen(weight)) for weight, _ in placed]
     try:
         weights = list(itertools.chain(*seen))
         if isinstance(scheme, Mup) and scheme.base is not None:
-            weights = _beside_base(weights, recipe, scheme.base, complaints)
+            weights = _beside_base(weights, recipe, scheme.base, diagnostics)
         arranged = scheme.arrange(Whole(tuple(weights)))
     except SchemeError as error:
-        complaints.add("/model_scheme", str(error))
-        complaints.raise_if_any()
+        diagnostics.add("/model_scheme", str(error))
+        diagnostics.raise_if_any()
         raise
     inits = iter(arranged.inits)
     changed = [
@@ -110,7 +110,7 @@ def _arranged(
 
 
 def _beside_base(
-    weights: list[Placed], recipe: Recipe, base: Mapping[str, Any], complaints: Complaints
+    weights: list[Placed], recipe: Recipe, base: Mapping[str, Any], diagnostics: Diagnostics
 ) -> list[Placed]:
     """Return the weights of a model, each with the same weight of its base.
 
@@ -129,12 +129,12 @@ def _beside_base(
     except ModelError as error:
         for problem in error.problems:
             place = problem.pointer[1:] or "model"
-            complaints.add("/model_scheme/base", f"{place}: {problem.detail}")
-        complaints.raise_if_any()
+            diagnostics.add("/model_scheme/base", f"{place}: {problem.detail}")
+        diagnostics.raise_if_any()
     pairs = list(itertools.zip_longest(weights, narrow))
     for ours, theirs in pairs:
         if not ours or not theirs or ours[:1] != theirs[:1] or ours.role[:1] != theirs.role[:1]:
-            name = shown((ours or theirs).name)
+            name = truncate((ours or theirs).name)
             raise SchemeError(
                 f"base changes more than widths, so that {name} has no counterpart: leave depth,"
                 " heads' layout and what else decides which tensors there are as in the model"
@@ -159,7 +159,7 @@ def _base_config(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str
         of_field = next((choices for choices in names if key in choices), None)
         if of_field is None:
             known = ", ".join(sorted(itertools.chain(*names)))
-            raise SchemeError(f"base: no tensor depends on {shown(key)}; known are {known}")
+            raise SchemeError(f"base: no tensor depends on {truncate(key)}; known are {known}")
         document = {k: v for k, v in document.items() if k not in of_field} | {key: value}
     return document
 

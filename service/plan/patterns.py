@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from service.errors import shown
-from service.plan.complaints import Complaints
+from service.errors import truncate
+from service.plan.diagnostics import Diagnostics
 
 Value = TypeVar("Value")
 
@@ -39,7 +39,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def matching(
-    pattern: str, by_name: Mapping[str, Value], pointer: str, complaints: Complaints
+    pattern: str, by_name: Mapping[str, Value], pointer: str, diagnostics: Diagnostics
 ) -> list[Value]:
     """Return the values whose names match, and complain at ``pointer`` if there are none."""
     if "*" in pattern:
@@ -48,18 +48,18 @@ def matching(
     else:
         found = [by_name[pattern]] if pattern in by_name else []
     if not found:
-        complaints.add(pointer, f"{shown(pattern)} matches no tensor: correct or remove it")
+        diagnostics.add(pointer, f"{truncate(pattern)} matches no tensor: correct or remove it")
     return found
 
 
 def select(
-    patterns: Sequence[str], by_name: Mapping[str, Value], complaints: Complaints
+    patterns: Sequence[str], by_name: Mapping[str, Value], diagnostics: Diagnostics
 ) -> list[Value]:
     """Return the values whose names match a pattern of ``include``, in the order of ``by_name``."""
     names = {name: name for name in by_name}
     kept = {
         name
         for index, pattern in enumerate(patterns)
-        for name in matching(pattern, names, f"/include/{index}", complaints)
+        for name in matching(pattern, names, f"/include/{index}", diagnostics)
     }
     return [value for name, value in by_name.items() if name in kept]

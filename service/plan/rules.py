@@ -8,7 +8,7 @@ from service.catalogue.schemes import Scheme
 from service.catalogue.tensor import StatedFan, Tensor
 from service.catalogue.weight import Source
 from service.numerics.fans import Fans
-from service.plan.complaints import Complaints
+from service.plan.diagnostics import Diagnostics
 from service.plan.patterns import matching, select
 from service.recipe.model import Recipe, Rule
 
@@ -65,20 +65,20 @@ class TensorRequest:
         return stated.fans() if stated else None
 
 
-def apply_rules(recipe: Recipe, requests: list[TensorRequest], complaints: Complaints) -> None:
+def apply_rules(recipe: Recipe, requests: list[TensorRequest], diagnostics: Diagnostics) -> None:
     """Apply the recipe's rules to ``requests`` in order, the last match winning."""
     patterns = [*(rule.match for rule in recipe.rules), *(recipe.include or ())]
-    complaints.check_matches("/rules", patterns, len(requests))
+    diagnostics.check_matches("/rules", patterns, len(requests))
     by_name = {request.tensor.name: request for request in requests}
     for index, rule in enumerate(recipe.rules):
-        for request in matching(rule.match, by_name, f"/rules/{index}/match", complaints):
+        for request in matching(rule.match, by_name, f"/rules/{index}/match", diagnostics):
             request.apply(rule, f"/rules/{index}")
 
 
-def included(recipe: Recipe, by_name: Mapping[str, Value], complaints: Complaints) -> list[Value]:
+def included(recipe: Recipe, by_name: Mapping[str, Value], diagnostics: Diagnostics) -> list[Value]:
     """Return the values whose names the recipe includes, in the order of ``by_name``."""
     if recipe.include is None:
         return list(by_name.values())
     if not recipe.include:
-        complaints.add("/include", "the list is empty: leave include out to get every tensor")
-    return select(recipe.include, by_name, complaints)
+        diagnostics.add("/include", "the list is empty: leave include out to get every tensor")
+    return select(recipe.include, by_name, diagnostics)

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from service.catalogue.distributions import Sparse
 from service.catalogue.schemes import Scheme
 from service.catalogue.tensor import Parts, Tensor
-from service.errors import SchemeError, shown
+from service.errors import SchemeError, truncate
 from service.limits import MAX_ELEMENTS
 from service.numerics.cast import DTYPES, DType
 from service.numerics.fans import Geometry
 from service.numerics.keys import stream_of
-from service.plan.complaints import Complaints
-from service.plan.drawn import source_of
+from service.plan.diagnostics import Diagnostics
 from service.plan.model import PlannedTensor, Region
 from service.plan.rules import TensorRequest
+from service.plan.view import source_of
 from service.recipe.model import Recipe
 
 Shape = tuple[int, ...]
@@ -35,20 +35,20 @@ Sited = tuple[Scheme, str]
 
 
 def plan_tensor(
-    request: TensorRequest, recipe: Recipe, complaints: Complaints
+    request: TensorRequest, recipe: Recipe, diagnostics: Diagnostics
 ) -> PlannedTensor | None:
     """Return the plan of one tensor, or None where it was complained of."""
-    if not _shape_is_sound(request, complaints):
+    if not _shape_is_sound(request, diagnostics):
         return None
     dtype = DTYPES[request.dtype(recipe)]
     tensor = request.tensor
     if tensor.draw is not None:
-        request.source = source_of(tensor, request.pointer, complaints)
+        request.source = source_of(tensor, request.pointer, diagnostics)
         if request.source is None:
             return None
     found = [
-        _region(request, init, geometry, dtype, complaints)
-        for init, geometry in _inits(request, recipe, complaints)
+        _region(request, init, geometry, dtype, diagnostics)
+        for init, geometry in _inits(request, recipe, diagnostics)
     ]
     regions = tuple([region for region in found if region is not None])
     if not found or len(regions) < len(found):
@@ -93,25 +93,28 @@ def _view(request: TensorRequest) -> _View:
     return shape, block, (), None
 
 
-def _shape_is_sound(request: TensorRequest, complaints: Complaints) -> bool:
+def _shape_is_sound(request: TensorRequest, diagnostics: Diagnostics) -> bool:
     tensor = request.tensor
     rank, problems = len(tensor.shape), []
-    if rank > complaints.limits.max_rank:
-        limit = complaints.limits.max_rank
+    if rank > diagnostics.limits.max_rank:
+        limit = diagnostics.limits.max_rank
         problems.append(("shape", f"{rank} axes; the limit (max_rank) is {limit}"))
     elif math.prod(filter(None, tensor.shape)) > MAX_ELEMENTS:
         # Zeros apart: readers multiply from the left, and overflow before they come to one.
         problems.append(("shape", "more than 2^63 - 1 elements; use smaller dimensions"))
     if tensor.layout is not None and len(tensor.layout) != rank:
         problems.append(
-            ("layout", f"{shown(tensor.layout)} has {len(tensor.layout)} letters, the shape {rank}")
+            (
+                "layout",
+                f"{truncate(tensor.layout)} has {len(tensor.layout)} letters, the shape {rank}",
+            )
         )
     if tensor.slice is not None:
         problems.extend(_slice_problems(tensor.shape, tensor.slice))
     if tensor.parts is not None:
-        problems.extend(_parts_problems(tensor.shape, tensor.parts, complaints.limits.max_parts))
+        problems.extend(_parts_problems(tensor.shape, tensor.parts, diagnostics.limits.max_parts))
     for field, detail in problems:
-        complaints.add(request.place(field), detail)
+        diagnostics.add(request.place(field), detail)
     return not problems
 
 
@@ -134,7 +137,7 @@ def _parts_problems(shape: Shape, parts: Parts, most: int) -> Iterator[tuple[str
 
 
 def _inits(
-    request: TensorRequest, recipe: Recipe, complaints: Complaints
+    request: TensorRequest, recipe: Recipe, diagnostics: Diagnostics
 ) -> Iterator[tuple[Sited, Geometry]]:
     """Yield each region's init and geometry; complain where one has no init."""
     tensor = request.drawn
@@ -145,8 +148,8 @@ def _inits(
         if init := request.rule_init or default:
             yield init, whole
         else:
-            complaints.add(
-                request.pointer, f"{shown(tensor.name)} has no init, and the recipe no default"
+            diagnostics.add(
+                request.pointer, f"{truncate(tensor.name)} has no init, and the recipe no default"
             )
         return
     start = 0
@@ -159,30 +162,34 @@ def _inits(
         if init := (part.init, request.place(f"parts/of/{index}/init")) if part.init else default:
             yield init, geometry
         else:
-            complaints.add(place, "the part has no init, and neither the tensor nor the recipe one")
+            diagnostics.add(
+                place, "the part has no init, and neither the tensor nor the recipe one"
+            )
         start = stop
 
 
 def _region(
-    request: TensorRequest, init: Sited, geometry: Geometry, dtype: DType, complaints: Complaints
+    request: TensorRequest, init: Sited, geometry: Geometry, dtype: DType, diagnostics: Diagnostics
 ) -> Region | None:
     scheme, pointer = init
     try:
         law = scheme.resolve(geometry)
     except SchemeError as error:
-        complaints.add(pointer, f"{shown(request.tensor.name)}: {error}")
+        diagnostics.add(pointer, f"{truncate(request.tensor.name)}: {error}")
         return None
     for setting, actual in law.demands.items():
         what = DEMANDS[setting]
-        complaints.check_limit(pointer, f"{what} in {shown(request.tensor.name)}", actual, setting)
+        diagnostics.check_limit(
+            pointer, f"{what} in {truncate(request.tensor.name)}", actual, setting
+        )
     if dtype.name == "I64" and scheme.scheme not in _INTEGER_SCHEMES:
-        name = shown(request.tensor.name)
-        complaints.add(pointer, f"{name}: I64 serves zeros, ones and constant only")
+        name = truncate(request.tensor.name)
+        diagnostics.add(pointer, f"{name}: I64 serves zeros, ones and constant only")
     elif not all(dtype.holds(value) for value in law.extremes):
         low, high = law.extremes
-        complaints.add(
+        diagnostics.add(
             pointer,
-            f"{shown(request.tensor.name)}: values from {low:g} to {high:g} do not all fit"
+            f"{truncate(request.tensor.name)}: values from {low:g} to {high:g} do not all fit"
             f" {dtype.name}",
         )
     else:

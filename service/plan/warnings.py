@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Container, Sequence
 
 from service.catalogue.distributions import Normal, TruncatedNormal
-from service.errors import Problem, SchemeError, shown
+from service.errors import Problem, SchemeError, truncate
 from service.plan.model import PlannedTensor, Region
 
 _MOST = 20
@@ -30,7 +30,7 @@ def warnings_of(
             framework's user.
     """
     found = [
-        Problem("", f"{shown(tensor.name)}: {said}")
+        Problem("", f"{truncate(tensor.name)}: {said}")
         for tensor in tensors
         for region in tensor.regions
         for check in _CHECKS

@@ -13,7 +13,7 @@ from service.catalogue.layers import LAYERS
 from service.catalogue.model_schemes import MODEL_SCHEMES
 from service.catalogue.schemes import SCHEMES
 from service.catalogue.tensor import Draw, Part, Parts, StatedFan, Tensor
-from service.errors import InvalidRecipe, MalformedRecipe, Problem, shown
+from service.errors import InvalidRecipe, MalformedRecipe, Problem, truncate
 from service.limits import Limits
 from service.recipe.model import Recipe, Rule
 from service.recipe.strictjson import pointer, read
@@ -76,7 +76,7 @@ def document_of(kind: type[Document], text: bytes, limits: Limits) -> Document:
     except ValidationError as error:
         listed = error.errors(include_url=False)
         if listed[0]["type"] == "json_invalid":  # a lone surrogate: json reads it, this does not
-            raise MalformedRecipe(f"not JSON: {shown(listed[0]['msg'])}") from None
+            raise MalformedRecipe(f"not JSON: {truncate(listed[0]['msg'])}") from None
         found = _merged(_problem(entry, document, kind) for entry in _all(listed, document, limits))
         said = {problem.pointer for problem in found}
         problems = found + [problem for problem in problems if problem.pointer not in said]
@@ -184,13 +184,13 @@ def _detail(
     value = entry.get("input")
     if entry["type"] in ("unknown_scheme", "alias_as_scheme") or isinstance(value, dict | list):
         return str(entry["msg"])
-    return f"{entry['msg']} (given: {shown(json.dumps(value, ensure_ascii=False))})"
+    return f"{entry['msg']} (given: {truncate(json.dumps(value, ensure_ascii=False))})"
 
 
 def _unknown(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key[:100], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-    return f"unknown key {shown(key)}: {hint}"
+    return f"unknown key {truncate(key)}: {hint}"
 
 
 def _known_keys(steps: list[str | int], kind: type[BaseModel]) -> list[str]:

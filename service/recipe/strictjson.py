@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from service.errors import InvalidRecipe, MalformedRecipe, Problem, RecipeTooLarge, shown
+from service.errors import InvalidRecipe, MalformedRecipe, Problem, RecipeTooLarge, truncate
 from service.limits import MAX_DIMENSION, Limits
 
 
@@ -21,7 +21,7 @@ def pointer(*steps: str | int) -> str:
     >>> pointer("tensors", 0, "a/b")
     '/tensors/0/a~1b'
     """
-    return "".join("/" + shown(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    return "".join("/" + truncate(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 _MOST_MEMBERS = 65_536
@@ -175,7 +175,7 @@ def _large_integers(document: Any) -> list[Problem]:
     return [
         Problem(
             pointer(*steps),
-            f"{shown(node)} is an integer outside +-(2^53 - 1), which not every JSON client holds",
+            f"{truncate(node)} is an integer outside +-(2^53 - 1), which not every JSON client holds",
         )
         for steps, node in _walk(document)
         if type(node) in (int, float) and _is_large_integer(node) and steps not in _SEEDS

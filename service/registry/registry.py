@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, Table, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.errors import RevisionConflict, UnknownRecipe, shown
+from service.errors import RevisionConflict, UnknownRecipe, truncate
 from service.registry.database import Database
 from service.registry.schema import DIGESTS, LARGEST, RECIPES, REVISIONS
 
@@ -80,7 +80,7 @@ class Registry:
         if latest is not None and latest.recipe_id == recipe_id:
             return latest, False
         if not self._has_recipe(recipe_id):
-            raise UnknownRecipe(f"no recipe {shown(recipe_id)} is stored here")
+            raise UnknownRecipe(f"no recipe {truncate(recipe_id)} is stored here")
         number = 1 if latest is None else latest.number + 1
         made = Revision(namespace, name, number, recipe_id, datetime.now(UTC))
         if self._add(REVISIONS, **asdict(made)):
@@ -90,7 +90,7 @@ class Registry:
         if others is not None and others.recipe_id == recipe_id:
             return others, False
         raise RevisionConflict(
-            f"another writer made revision {number} of {shown(f'{namespace}/{name}')}"
+            f"another writer made revision {number} of {truncate(f'{namespace}/{name}')}"
         )
 
     def revision(self, namespace: str, name: str, number: int | None = None) -> Revision | None:

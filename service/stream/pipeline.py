@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from service.backends import Backend
 from service.backends import backend as chosen
 from service.plan import Plan
-from service.stream import transpose as turned
+from service.stream import transpose
 from service.stream.buffers import SMALLEST, Buffers
 from service.stream.fill import fill, reach
 
@@ -172,7 +172,7 @@ class Chunks:
         self.stall()
         self._plan.memo.clear()
         if not self._pipeline.active:
-            turned.MEMORY.trim()
+            transpose.MEMORY.trim()
 
     def __iter__(self) -> Iterator[memoryview]:
         while future := self.take():

@@ -208,7 +208,7 @@ def _turn(elements: NDArray[Any], strides: Sequence[int], out: NDArray[Any]) -> 
         for some in (slice(0, fastest), slice(fastest + 1, None))
     )
     rows = elements.shape[fastest]
-    native.turn(elements.itemsize, rows, outer, inner, elements.data, out.data)
+    native.transpose(elements.itemsize, rows, outer, inner, elements.data, out.data)
 
 
 def _offsets(sizes: Sequence[int], strides: Sequence[int]) -> bytes:

@@ -15,7 +15,7 @@ from service.settings import Settings
 from service.stream.pipeline import Pipeline
 from service.web import openapi
 from service.web.middleware.access_log import Visit, Visits
-from service.web.middleware.authorization import Gate
+from service.web.middleware.authorization import Authorization
 from service.web.response import problems
 from service.web.response.bodies import Bodies
 from service.web.routes import (
@@ -131,7 +131,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.routes = [*own, *(route for router in routers for route in router.routes)]
     problems.install(app)
     if app.state.keys:
-        app.add_middleware(Gate, keys=app.state.keys)
+        app.add_middleware(Authorization, keys=app.state.keys)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

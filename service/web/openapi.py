@@ -11,7 +11,7 @@ from service.analysis.question import Calibration, Question
 from service.catalogue.schemes import SCHEMES
 from service.recipe import Recipe
 from service.web.middleware.authorization import OPEN
-from service.web.request.multipart import GROWN, Names
+from service.web.request.multipart import DONOR_FORM, Names
 from service.web.request.multipart import MEDIA_TYPE as MULTIPART
 from service.web.response.problems import MEDIA_TYPE, SCHEMA
 
@@ -107,7 +107,7 @@ def with_form(body: dict[str, Any], names: Names) -> dict[str, Any]:
 RECIPE_BODY = body_of(Recipe, EXAMPLES)
 """The request body of every route that takes a recipe."""
 
-GROWN_BODY = with_form(RECIPE_BODY, GROWN)
+DONOR_BODY = with_form(RECIPE_BODY, DONOR_FORM)
 """The request body of those that take a donor too."""
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from service.catalogue.model_schemes.model_scheme import Arranged, Extra
 from service.catalogue.model_schemes.role import Branch, Placed, Whole, module_of
 from service.catalogue.schemes import Ones, Scheme, VarianceScaling, Zeros
-from service.errors import SchemeError, shown
+from service.errors import SchemeError, truncate
 from service.numerics.exact import power
 
 
@@ -67,7 +67,7 @@ def _require_whole(branches: list[Branch]) -> None:
         found, of = len({weight.role.place for weight in branch}), branch[-1].role.of
         if found != of:
             raise SchemeError(
-                f"{shown(branch[-1].name)} ends a residual branch of {of} layers, and {found} of"
+                f"{truncate(branch[-1].name)} ends a residual branch of {of} layers, and {found} of"
                 " them are there: state each before it, with its branch"
             )
 

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from service.catalogue.model_schemes.model_scheme import Arranged, Extra, layer_norm
 from service.catalogue.model_schemes.role import RESIDUAL, Branch, Placed, Whole, block_of
 from service.catalogue.schemes import Ones
-from service.errors import SchemeError, shown
+from service.errors import SchemeError, truncate
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def _extras(block: list[Branch]) -> Iterator[Extra]:
         out = ends["out"]
         if not out.role.heads:
             raise SchemeError(
-                f"normformer needs the number of attention heads, and {shown(out.name)} does not"
+                f"normformer needs the number of attention heads, and {truncate(out.name)} does not"
                 " say it: take a model"
             )
         yield Extra(f"{module}c_attn", (out.role.heads,), Ones())

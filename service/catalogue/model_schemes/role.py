@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from service.catalogue.schemes import Scheme
-from service.errors import SchemeError, shown
+from service.errors import SchemeError, truncate
 
 RoleName = Literal[
     "embedding",
@@ -182,7 +182,7 @@ class Whole:
         for weight in found:
             if not weight.role.depth:
                 raise SchemeError(
-                    f"{shown(weight.name)} is {weight.role.name} of no block: state its depth,"
+                    f"{truncate(weight.name)} is {weight.role.name} of no block: state its depth,"
                     " from 1"
                 )
         return found

@@ -18,7 +18,7 @@ from service.catalogue.models.resnet import ResNet
 from service.catalogue.models.t5 import T5
 from service.catalogue.models.vit import Vit
 from service.catalogue.models.whisper import Whisper
-from service.errors import ModelError, Problem, shown
+from service.errors import ModelError, Problem, truncate
 
 FAMILIES: tuple[type[Config], ...] = (
     Gpt2,
@@ -75,7 +75,7 @@ def _said(entry: Any) -> str:
         return "an object is expected"
     given = entry.get("input")
     shows = given is None or isinstance(given, str | int | float)
-    return f"{entry['msg']} (given: {shown(json.dumps(given))})" if shows else str(entry["msg"])
+    return f"{entry['msg']} (given: {truncate(json.dumps(given))})" if shows else str(entry["msg"])
 
 
 def config_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _unknown(key: str, named: Any, known: Mapping[str, Any], config: Mapping[str
         return Problem("", f"a model has a {key}, one of {valid}; or a preset")
     close = difflib.get_close_matches(str(named)[:100], known, n=1)
     hint = f": did you mean {close[0]}?" if close else ""
-    return Problem(f"/{key}", f"no {key} is called {shown(named)}{hint}; known are {valid}")
+    return Problem(f"/{key}", f"no {key} is called {truncate(named)}{hint}; known are {valid}")
 
 
 def catalogue() -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from service.catalogue.weight import Weight
-from service.errors import ModelError, Problem, shown
+from service.errors import ModelError, Problem, truncate
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """A size."""
@@ -109,7 +109,7 @@ class Config(BaseModel):
             ModelError: The architecture is unknown, or sizes contradict each other.
         """
         if self.architecture not in self.known:
-            detail = f"no {self.model_type} is called {shown(self.architecture)}; known are "
+            detail = f"no {self.model_type} is called {truncate(self.architecture)}; known are "
             raise ModelError([Problem("/architectures/0", detail + ", ".join(self.known))])
         counts = self.heads_make_shapes or not as_base
         if counts and (problems := list(self.contradictions())):
@@ -150,7 +150,7 @@ class Padded(Config):
         """Yield what of the config cannot be true together."""
         pad, size = self.pad_token_id, self.vocab_size
         if pad is not None and not -size <= pad < size:
-            detail = f"{shown(pad)} is no row of vocab_size, {size}: at most {size - 1}, or null"
+            detail = f"{truncate(pad)} is no row of vocab_size, {size}: at most {size - 1}, or null"
             yield Problem("/pad_token_id", detail)
 
 

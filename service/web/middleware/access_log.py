@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import shown
+from service.errors import truncate
 from service.web.logs import ACCESS, REQUEST
 from service.web.server import connection_of
 from service.web.shared.metrics import Metrics
@@ -44,7 +44,7 @@ class Visit:
         self._last: list[Callable[[], object]] = []
 
     @property
-    def payer(self) -> str:
+    def owner(self) -> str:
         """Whose share of the service it counts for: its key's, or else its address's."""
         return self.key or self.client
 
@@ -172,7 +172,7 @@ def printable(text: str) -> str:
     >>> printable("a\nb")
     'a\\nb'
     """
-    return ascii(shown(text))[1:-1]
+    return ascii(truncate(text))[1:-1]
 
 
 def _route(scope: Scope) -> str:

@@ -32,7 +32,7 @@ PAGES = "/static"
 _MAKERS = {"/v1/weights", "/v1/plan", "/v1/analysis", "/v1/calibrate"}
 
 
-class Gate:
+class Authorization:
     """Middleware that asks for a key.
 
     Args:

@@ -14,7 +14,7 @@ from service.recipe import Recipe, parse
 from service.settings import Settings
 from service.web.middleware.access_log import visit_of
 from service.web.request import upload as form
-from service.web.request.multipart import GROWN, MEDIA_TYPE, Names
+from service.web.request.multipart import DONOR_FORM, MEDIA_TYPE, Names
 from service.web.response.bodies import Bodies
 from service.web.shared.planning import Planning
 
@@ -53,7 +53,7 @@ async def planned(
     bodies: Bodies = request.app.state.bodies
     visit, donor = visit_of(request.scope), None
     if takes_donor and media_type_of(request) == MEDIA_TYPE:
-        text, donor = await form_of(request, GROWN)
+        text, donor = await form_of(request, DONOR_FORM)
         bodies.hold_tensors(visit, len(text) // _SHORTEST)
     else:
         text = await json_of(request)

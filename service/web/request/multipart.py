@@ -30,10 +30,10 @@ class Names(NamedTuple):
         return f"send a form as curl -F {self.text}=@{self.text}.json -F {self.file}=@FILE does"
 
 
-GROWN = Names("recipe", "donor")
+DONOR_FORM = Names("recipe", "donor")
 """A recipe, and a donor from which its plan is grown."""
 
-CALIBRATED = Names("request", "batch")
+BATCH_FORM = Names("request", "batch")
 """What ``POST /v1/calibrate`` is asked, and the batch."""
 
 

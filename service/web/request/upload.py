@@ -91,9 +91,9 @@ async def _file(request: Request, settings: Settings) -> DonorFile:
     """Return a file for a donor, as soon as there may be one more, until the answer has ended."""
     places: Quota = request.app.state.donors
     visit = visit_of(request.scope)
-    payer = visit.payer
-    await places.wait(payer, settings.queue_timeout)
-    visit.finally_(lambda: places.give(payer))
+    owner = visit.owner
+    await places.wait(owner, settings.queue_timeout)
+    visit.finally_(lambda: places.give(owner))
     with _storing():
         donor = await to_thread.run_sync(_spool, settings.data_dir)
     visit.finally_(donor.close)

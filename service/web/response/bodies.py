@@ -61,10 +61,10 @@ class Bodies:
         more = count - visit.tensors
         if count < _FEW or more <= 0:
             return
-        payer = visit.payer
-        self.tensors.take(payer, more, own=visit.tensors)
+        owner = visit.owner
+        self.tensors.take(owner, more, own=visit.tensors)
         if not visit.tensors:
-            visit.finally_(lambda: self.tensors.give(payer, visit.tensors))
+            visit.finally_(lambda: self.tensors.give(owner, visit.tensors))
         visit.tensors = count
 
     async def admit(self, visit: Visit, plan: Plan) -> None:
@@ -75,16 +75,16 @@ class Bodies:
         """
         if not self._sharing[plan.etag]:  # parts of one file at once hold its plan once
             self.hold_tensors(visit, len(plan.tensors))
-        payer = visit.payer
-        await self.slots.wait(payer, self.settings.queue_timeout)
+        owner = visit.owner
+        await self.slots.wait(owner, self.settings.queue_timeout)
         self._sharing[plan.etag] += 1
-        visit.finally_(lambda: self._leave(payer, plan.etag))
+        visit.finally_(lambda: self._leave(owner, plan.etag))
 
-    def _leave(self, payer: str, etag: str) -> None:
+    def _leave(self, owner: str, etag: str) -> None:
         self._sharing[etag] -= 1
         if not self._sharing[etag]:
             del self._sharing[etag]
-        self.slots.give(payer)
+        self.slots.give(owner)
 
     def tell(self) -> None:
         """Tell the metrics how much is under way."""

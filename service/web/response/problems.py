@@ -24,7 +24,7 @@ from service.errors import (
     UnknownRecipe,
     UnreadableFile,
     UnreadableLink,
-    shown,
+    truncate,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -139,7 +139,7 @@ async def _of_http(request: Request, error: Any) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {"Allow": ", ".join(_methods(request))}
     if detail == HTTPStatus(error.status_code).phrase:
-        detail = f"{request.method} {shown(request.url.path)}: {detail.lower()}"
+        detail = f"{request.method} {truncate(request.url.path)}: {detail.lower()}"
     return problem(error.status_code, detail, headers=headers)
 
 
@@ -165,7 +165,7 @@ async def _of_departed(_: Request, __: Exception) -> Response:
 
 
 async def _of_defect(request: Request, error: Exception) -> Response:
-    where = ascii(shown(request.url.path))
+    where = ascii(truncate(request.url.path))
     logging.getLogger("tensorseed").error("defect in %s", where, exc_info=error)
     headers = {"X-Request-Id": request.scope["tensorseed.visit"].id}
     detail = "a defect of the service; it was logged"

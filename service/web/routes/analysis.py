@@ -16,7 +16,7 @@ from service.stream.pipeline import Pipeline
 from service.web.middleware.access_log import visit_of
 from service.web.openapi import body_of, problems, with_form
 from service.web.request.body import form_of, json_of, media_type_of
-from service.web.request.multipart import CALIBRATED
+from service.web.request.multipart import BATCH_FORM
 from service.web.request.multipart import MEDIA_TYPE as MULTIPART
 from service.web.shared.quota import Quota
 
@@ -51,7 +51,7 @@ _QUESTION = body_of(
     },
 )
 _TANH = {"summary": "LSUV for tanh", "value": {"recipe": _RECIPE, "activation": "tanh"}}
-_CALIBRATION = with_form(body_of(Calibration, {"tanh": _TANH}), CALIBRATED)
+_CALIBRATION = with_form(body_of(Calibration, {"tanh": _TANH}), BATCH_FORM)
 
 
 @router.post("/analysis", response_class=Response, responses=_ANALYSED, openapi_extra=_QUESTION)
@@ -67,7 +67,7 @@ async def calibration(request: Request) -> Response:
     """Find LSUV's gain for each layer, on a seeded Gaussian batch or one that is sent."""
     if media_type_of(request) != MULTIPART:
         return await _answered(request, await json_of(request), calibrate)
-    text, file = await form_of(request, CALIBRATED)
+    text, file = await form_of(request, BATCH_FORM)
 
     def on_batch(text: bytes, settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
         given = batch_of(donor_of(file, settings), settings)
@@ -86,11 +86,11 @@ async def _answered(
     """
     settings: Settings = request.app.state.settings
     places: Quota = request.app.state.analyses
-    payer = visit_of(request.scope).payer
-    await places.wait(payer, settings.queue_timeout)
+    owner = visit_of(request.scope).owner
+    await places.wait(owner, settings.queue_timeout)
     try:
         pipeline = request.app.state.pipeline
         found = await to_thread.run_sync(work, text, settings, pipeline)
     finally:
-        places.give(payer)
+        places.give(owner)
     return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")

@@ -17,7 +17,7 @@ from fastapi import APIRouter, HTTPException, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from service.checkpoint.files import CONFIG, Checkpoint, File
-from service.errors import MalformedRecipe, shown
+from service.errors import MalformedRecipe, truncate
 from service.registry import Revision
 from service.web.openapi import problems
 from service.web.request.body import media_type_of, received
@@ -74,7 +74,7 @@ class _Repository(NamedTuple):
         """
         file = self.checkpoint.files.get(path)
         if file is None:
-            raise _missing("EntryNotFound", f"{self.id} has no file {shown(path)}", self.headers)
+            raise _missing("EntryNotFound", f"{self.id} has no file {truncate(path)}", self.headers)
         return file
 
     def entry(self, file: File) -> dict[str, Any]:
@@ -181,7 +181,7 @@ async def subtree(
     if not path:
         return await tree(request, namespace, name, revision)
     found = await _repository(request, namespace, name, revision)
-    raise _missing("EntryNotFound", f"{found.id} has no folder {shown(path)}", found.headers)
+    raise _missing("EntryNotFound", f"{found.id} has no folder {truncate(path)}", found.headers)
 
 
 @router.post(
@@ -216,7 +216,7 @@ async def _repository(request: Request, namespace: str, name: str, revision: str
 async def _revision(
     library: Library, namespace: str, name: str, revision: str
 ) -> tuple[Revision, int | None]:
-    registry, title = library.registry, shown(f"{namespace}/{name}")
+    registry, title = library.registry, truncate(f"{namespace}/{name}")
     is_known = is_name(namespace, name)
     found, seed = None, None
     if is_known and (commit := _COMMIT.fullmatch(revision)):
@@ -233,7 +233,7 @@ async def _revision(
         raise _missing("RepoNotFound", f"nothing is called {title}")
     raise _missing(
         "RevisionNotFound",
-        f"{title} has no revision {shown(revision)}: there are main, r1 to the latest, seed-0 to"
+        f"{title} has no revision {truncate(revision)}: there are main, r1 to the latest, seed-0 to"
         " seed-18446744073709551615, r1-seed-0 and so on, and commits",
     )
 

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import JSONResponse, Response
 
-from service.errors import InvalidRecipe, shown
+from service.errors import InvalidRecipe, truncate
 from service.recipe.strictjson import read
 from service.registry import Revision
 from service.settings import Settings
@@ -136,7 +136,7 @@ async def revision_of(library: Library, namespace: str, name: str) -> Revision:
         found = await library.ask(library.registry.revision, namespace, name)
     if found is None:
         raise HTTPException(
-            HTTPStatus.NOT_FOUND, f"nothing is called {shown(f'{namespace}/{name}')}"
+            HTTPStatus.NOT_FOUND, f"nothing is called {truncate(f'{namespace}/{name}')}"
         )
     return found
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from service.plan import Plan, explain
 from service.recipe import Recipe
-from service.web.openapi import GROWN_BODY, problems
+from service.web.openapi import DONOR_BODY, problems
 from service.web.request.body import planned
 
 router = APIRouter(prefix="/v1", tags=["weights"])
@@ -22,7 +22,7 @@ _BODY: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/plan", response_class=Response, responses=_BODY, openapi_extra=GROWN_BODY)
+@router.post("/plan", response_class=Response, responses=_BODY, openapi_extra=DONOR_BODY)
 async def plan(request: Request) -> Response:
     """Explain a recipe: per tensor the scheme, law, fans, gain, moments and place in the file."""
     return await planned(request, _explained, takes_donor=True)

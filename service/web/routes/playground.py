@@ -8,7 +8,7 @@ from importlib import resources
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
-from service.errors import shown
+from service.errors import truncate
 from service.web.response.conditions import select
 from service.web.response.files import REVALIDATED
 
@@ -51,7 +51,7 @@ async def static(request: Request, name: str) -> Response:
         HTTPException: 404: it is not made of that.
     """
     if name not in files():
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"the page has no file {shown(name)}")
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"the page has no file {truncate(name)}")
     return _answer(request, name)
 
 

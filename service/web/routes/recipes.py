@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from starlette.responses import Response
 
 from service.checkpoint.files import RECIPE, WEIGHTS, Cut, TextFile
-from service.errors import shown
+from service.errors import truncate
 from service.plan import Plan
 from service.recipe import Recipe
 from service.recipe.link import link_of, text_of
@@ -114,5 +114,5 @@ async def _file(
     file = found.find(name)
     if file is None:
         names = ", ".join([*list(found.files)[:20], MANIFEST])
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"no file {shown(name)}; there are {names}")
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"no file {truncate(name)}; there are {names}")
     return answer(request, file, cache=IMMUTABLE, sha256=manifests.sha256(file))

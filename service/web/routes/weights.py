@@ -9,7 +9,7 @@ from service.checkpoint.files import Part
 from service.plan import Plan
 from service.recipe import Recipe
 from service.settings import Settings
-from service.web.openapi import GROWN_BODY, problems
+from service.web.openapi import DONOR_BODY, problems
 from service.web.request.body import planned
 from service.web.response import files
 from service.web.response.bodies import Bodies
@@ -34,7 +34,7 @@ _BODY: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=GROWN_BODY)
+@router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=DONOR_BODY)
 async def weights(request: Request, part: Annotated[Part, Query()]) -> Response:
     """Generate the weights of a recipe, or of a part of it, as one safetensors file."""
     bodies: Bodies = request.app.state.bodies

@@ -10,7 +10,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from service.checkpoint.files import Checkpoint, Cut, checkpoint
-from service.errors import RegistryUnavailable, UnknownRecipe, shown
+from service.errors import RegistryUnavailable, UnknownRecipe, truncate
 from service.plan import compile
 from service.recipe import Recipe, parse
 from service.registry import Registry, Revision
@@ -94,7 +94,7 @@ class Library:
         is_id = re.fullmatch("[0-9a-f]{64}", recipe_id)
         text = await self.ask(self.registry.recipe, recipe_id) if is_id else None
         if text is None:
-            raise UnknownRecipe(f"no recipe {shown(recipe_id)} is stored here")
+            raise UnknownRecipe(f"no recipe {truncate(recipe_id)} is stored here")
         return text
 
     async def committed(self, namespace: str, name: str, prefix: str) -> Revision | None:

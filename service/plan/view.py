@@ -4,23 +4,23 @@ from typing import Any
 
 from service.catalogue.tensor import Parts, Tensor
 from service.catalogue.weight import Source
-from service.plan.complaints import Complaints
+from service.plan.diagnostics import Diagnostics
 
 
-def source_of(tensor: Tensor, pointer: str, complaints: Complaints) -> Source | None:
+def source_of(tensor: Tensor, pointer: str, diagnostics: Diagnostics) -> Source | None:
     """Return where a tensor is drawn; None where it has no ``draw``, or one that means nothing.
 
     Args:
         tensor: As the recipe states it; its slice and layout fit its shape.
         pointer: Where that is.
-        complaints: Where to say what is wrong.
+        diagnostics: Where to say what is wrong.
     """
     draw = tensor.draw
     if draw is None:
         return None
     order = _order(tensor.layout, draw.layout, len(tensor.shape))
     if order is None:
-        complaints.add(
+        diagnostics.add(
             f"{pointer}/draw/layout",
             "the layout of draw has the letters of the tensor's own layout, in another order:"
             f" state both ({tensor.layout or 'the tensor has none'})",

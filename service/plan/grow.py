@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice
 
 from service.container.donor import Donor, DonorTensor
-from service.errors import InvalidRecipe, Problem, shown
+from service.errors import InvalidRecipe, Problem, truncate
 from service.plan.model import Plan, PlannedTensor
 
 _LISTED = 3
@@ -45,13 +45,13 @@ def _reason(held: DonorTensor, made: PlannedTensor | None) -> str:
     if made.shape != made.full_shape:
         return "the recipe makes a slice of it, and slices are generated"
     if made.shape != held.shape:
-        return f"its shape is {shown(list(held.shape))}, the recipe's {list(made.shape)}"
+        return f"its shape is {truncate(list(held.shape))}, the recipe's {list(made.shape)}"
     if not held.casts_to(made.dtype):
         return f"it is {held.dtype}, which is not cast to the recipe's {made.dtype.name}"
     return ""
 
 
 def _nothing(unused: Mapping[str, str]) -> str:
-    named = "; ".join(f"{shown(name)}: {why}" for name, why in islice(unused.items(), _LISTED))
+    named = "; ".join(f"{truncate(name)}: {why}" for name, why in islice(unused.items(), _LISTED))
     more = f"; and {len(unused) - _LISTED} more" if len(unused) > _LISTED else ""
     return f"nothing of the donor can be used: {named or 'it holds no tensor'}{more}"

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from service.errors import InvalidRecipe, Problem, shown
+from service.errors import InvalidRecipe, Problem, truncate
 from service.limits import Limits
 
 
-class Complaints:
+class Diagnostics:
     """Problems in the order in which they are found.
 
     Args:
@@ -31,7 +31,7 @@ class Complaints:
         """Note a problem if ``actual`` passes the limit called ``setting``."""
         limit = getattr(self.limits, setting)
         if actual > limit:
-            self.add(pointer, f"{shown(actual)} {what}; the limit ({setting}) is {limit}")
+            self.add(pointer, f"{truncate(actual)} {what}; the limit ({setting}) is {limit}")
 
     def check_matches(self, pointer: str, patterns: Sequence[str], names: int) -> None:
         """Raise if matching so many names would take long.
