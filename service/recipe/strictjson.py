@@ -175,7 +175,8 @@ def _large_integers(document: Any) -> list[Problem]:
     return [
         Problem(
             pointer(*steps),
-            f"{truncate(node)} is an integer outside +-(2^53 - 1), which not every JSON client holds",
+            f"{truncate(node)} is an integer outside +-(2^53 - 1), which not every JSON client"
+            " holds",
         )
         for steps, node in _walk(document)
         if type(node) in (int, float) and _is_large_integer(node) and steps not in _SEEDS
