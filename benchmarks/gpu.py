@@ -98,7 +98,7 @@ def _to_host(cupy: Any) -> Row:
 
     def filled() -> None:
         for first in range(0, 1 << 26, 1 << 19):
-            backend.fill(tensor, first, chunk, Memo())
+            tensor.source.fill(first, chunk, backend, Memo())
 
     def copied() -> None:
         for _ in range(128):

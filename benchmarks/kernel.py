@@ -65,7 +65,7 @@ def timed(backend: Backend, init: dict[str, Any], dtype: str = "F32") -> Timed:
     }
     (tensor,) = service.compile(service.parse(recipe)).tensors
     out, memo = np.empty(COUNT * tensor.dtype.size, dtype=np.uint8), Memo()
-    return lambda: seconds(lambda: backend.fill(tensor, 0, out, memo))
+    return lambda: seconds(lambda: tensor.source.fill(0, out, backend, memo))
 
 
 def rate(times: list[float]) -> str:

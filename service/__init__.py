@@ -18,7 +18,8 @@ from service.errors import (
     UnreadableFile,
 )
 from service.limits import Limits
-from service.plan import Plan, compile, explain, grown
+from service.plan import Plan, compile, explain
+from service.plan import grow as grown
 from service.recipe import Recipe, parse
 from service.stream.pipeline import stream
 

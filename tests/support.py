@@ -10,7 +10,8 @@ import pytest
 
 import service
 from service.backends import Backend, kernel
-from service.stream import transpose
+from service.plan import PlannedTensor
+from service.sources import Drawn, transposed
 from service.stream.fill import fill
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,12 @@ def tensor(
 def plan_of(recipe: Any, **limits: int) -> service.Plan:
     table = service.Limits(**limits)
     return service.compile(service.parse(recipe, table), table)
+
+
+def drawn_of(planned: PlannedTensor) -> Drawn:
+    """Return the source of a tensor that is drawn in the order of the file."""
+    assert isinstance(planned.source, Drawn)
+    return planned.source
 
 
 def bytes_of(
@@ -62,15 +69,15 @@ def problems_of(recipe: Any, **limits: int) -> dict[str, str]:
 
 
 def slabs_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list that grows by the bytes of every slab of a turned tensor."""
+    """Return a list that grows by the bytes of every slab of a transposed tensor."""
     taken: list[int] = []
-    take = transpose.MEMORY.take
+    take = transposed.MEMORY.take
 
     def taking(nbytes: int) -> np.ndarray:
         taken.append(nbytes)
         return take(nbytes)
 
-    monkeypatch.setattr(transpose.MEMORY, "take", taking)
+    monkeypatch.setattr(transposed.MEMORY, "take", taking)
     return taken
 
 

@@ -132,7 +132,7 @@ def _check(chain: Chain, batch: int, limits: Limits) -> None:
             " let them leave its weights",
         )
         for link in chain.layers
-        if link.weight and any(r.scheme != Orthogonal() for r in link.weight.tensor.regions)
+        if link.weight and any(r.scheme != Orthogonal() for r in link.weight.tensor.source.regions)
     ]
     found = excess(chain, batch, 1, limits)
     if found:

@@ -101,7 +101,7 @@ def _matrices(recipe: Recipe) -> Iterator[_Matrix]:
 
 def _link(matrix: _Matrix, tensors: Mapping[str, PlannedTensor]) -> Link:
     tensor = tensors[matrix.name]
-    letters = tensor.regions[0].geometry.letters
+    letters = tensor.source.regions[0].geometry.letters
     biases = tensors.get(matrix.name.removesuffix("weight") + "bias")
     outputs, inputs = (tensor.shape[letters.index(letter)] for letter in "OI")
     return Link(

@@ -6,9 +6,9 @@ import os
 from service.backends.cupy import CupyBackend
 from service.backends.native import NativeBackend
 from service.backends.numpy import NumpyBackend
-from service.backends.protocol import Backend
 from service.errors import BackendUnavailable, KernelUnavailable
 from service.native import PATHS
+from service.sources import Backend
 
 _COMPILED: list[Backend] = [NativeBackend(path) for path in PATHS]
 

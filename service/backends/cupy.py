@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 from service.backends.cuda import CupyReflections, compiled
 from service.backends.native import CONSTANT, Numbers, numbers_of
 from service.backends.numpy import NumpyBackend
-from service.backends.protocol import Backend
 from service.catalogue.distributions import Orthogonal
 from service.errors import BackendUnavailable
 from service.numerics.array import Array
 from service.numerics.memo import Memo
 from service.numerics.positions import Block
 from service.numerics.quantile import table_bytes
-from service.plan import PlannedTensor, Region
+from service.sources import Backend, Drawn, Region
 
 _log = logging.getLogger("tensorseed")
 
@@ -124,18 +123,18 @@ class CupyBackend:
             return self.cpu.allocate(nbytes)
         return np.frombuffer(pinned, dtype=np.uint8, count=nbytes)
 
-    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
+    def fill(self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
         """Write elements of a tensor's block: see `Backend.fill`."""
-        if time.monotonic() < self._rests or not self._try(tensor, first, out, memo):
-            self.cpu.fill(tensor, first, out, memo)
+        if time.monotonic() < self._rests or not self._try(drawn, first, out, memo):
+            self.cpu.fill(drawn, first, out, memo)
 
-    def _try(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> bool:
+    def _try(self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo) -> bool:
         """Write elements by a GPU where that is worth it; return whether they are written."""
         try:
-            if _is_matrix(tensor):
-                self._fill_from_matrix(tensor, first, out, memo)
+            if _is_matrix(drawn):
+                self._fill_from_matrix(drawn, first, out, memo)
                 return True
-            return len(out) >= _SMALL and self._fill_from_runs(tensor, first, out)
+            return len(out) >= _SMALL and self._fill_from_runs(drawn, first, out)
         except self._errors as error:
             self.fallbacks += 1
             self._rests = time.monotonic() + _REST
@@ -156,28 +155,28 @@ class CupyBackend:
             cuda.driver.CUDADriverError,
         )
 
-    def _fill_from_runs(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8]) -> bool:
+    def _fill_from_runs(self, drawn: Drawn, first: int, out: NDArray[np.uint8]) -> bool:
         """Write what has a kernel and is not in many small pieces; return whether it was."""
-        size = tensor.dtype.size
+        size = drawn.dtype.size
         step = _BUFFER // 2 // size
         for done in range(0, len(out) // size, step):
             piece = out[done * size : (done + step) * size]
-            runs = _runs(tensor, first + done, len(piece) // size)
+            runs = _runs(drawn, first + done, len(piece) // size)
             if runs is None:
                 return False
             with self._slot() as slot:
-                _launch(slot, tensor, runs, piece, self._cupy.cuda.runtime)
+                _launch(slot, drawn, runs, piece, self._cupy.cuda.runtime)
         return True
 
     def _fill_from_matrix(
-        self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo
+        self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo
     ) -> None:
         """Write elements of orthonormal matrices, which stay on one GPU while they are needed."""
-        device = tensor.stream.k0 % len(self.kernels)
+        device = drawn.stream.k0 % len(self.kernels)
         with self._slot(), self._cupy.cuda.Device(device):  # no more at once than there are slots
             reflections = CupyReflections(self._cupy, self.kernels[device])
             reference = NumpyBackend(reflections, self._cupy, _BUFFER)
-            reference.fill(tensor, first, out, _Apart(memo, device))  # type: ignore[arg-type]
+            reference.fill(drawn, first, out, _Apart(memo, device))  # type: ignore[arg-type]
 
     @contextmanager
     def _slot(self) -> Iterator[_Slot]:
@@ -230,19 +229,19 @@ def _devices(cupy: Any) -> int:
     return count
 
 
-def _is_matrix(tensor: PlannedTensor) -> bool:
+def _is_matrix(drawn: Drawn) -> bool:
     """Return whether a tensor is of orthonormal matrices that are worth a GPU."""
-    laws = [region.law for region in tensor.regions]
+    laws = [region.law for region in drawn.regions]
     return all(isinstance(law, Orthogonal) for law in laws) and any(
         isinstance(law, Orthogonal) and min(law.matrix_shape) >= _MATRIX for law in laws
     )
 
 
-def _runs(tensor: PlannedTensor, first: int, count: int) -> list[_Run] | None:
+def _runs(drawn: Drawn, first: int, count: int) -> list[_Run] | None:
     """Return the runs of so many elements; None where they are many, or a law has no kernel."""
     found: list[_Run] = []
-    for at, index, length in Block(tensor.full_shape, tensor.block).runs(first, count):
-        for begin, end, region in _under_one_law(tensor, index, index + length):
+    for at, index, length in Block(drawn.full_shape, drawn.block).runs(first, count):
+        for begin, end, region in _under_one_law(drawn, index, index + length):
             numbers = numbers_of(region.law)
             if numbers is None or len(found) == _RUNS:
                 return None
@@ -250,37 +249,35 @@ def _runs(tensor: PlannedTensor, first: int, count: int) -> list[_Run] | None:
     return found
 
 
-def _under_one_law(
-    tensor: PlannedTensor, start: int, stop: int
-) -> Iterator[tuple[int, int, Region]]:
+def _under_one_law(drawn: Drawn, start: int, stop: int) -> Iterator[tuple[int, int, Region]]:
     """Cut elements of the full tensor where the law changes: (start, stop, region)."""
-    if len(tensor.regions) == 1:
-        yield start, stop, tensor.regions[0]
+    if len(drawn.regions) == 1:
+        yield start, stop, drawn.regions[0]
         return
-    stride, size = tensor.cut
+    stride, size = drawn.cut
     while start < stop:
         coordinate = start // stride % size
-        region = next(region for region in tensor.regions if region.stop > coordinate)
+        region = next(region for region in drawn.regions if region.stop > coordinate)
         end = min(stop, start - start % stride + (region.stop - coordinate) * stride)
         yield start, end, region
         start = end
 
 
 def _launch(
-    slot: _Slot, tensor: PlannedTensor, runs: list[_Run], piece: NDArray[np.uint8], runtime: Any
+    slot: _Slot, drawn: Drawn, runs: list[_Run], piece: NDArray[np.uint8], runtime: Any
 ) -> None:
     """Have runs made and copied to the host, and wait for them; others compute meanwhile."""
-    size, used = tensor.dtype.size, 0
+    size, used = drawn.dtype.size, 0
     try:
         for run in runs:
             to = piece[run.at * size : (run.at + run.elements) * size]
             if run.numbers[0] == CONSTANT:
-                value = tensor.dtype.cast(np, np.array([run.numbers[3]]))
-                to.view(tensor.dtype.storage)[:] = value
+                value = drawn.dtype.cast(np, np.array([run.numbers[3]]))
+                to.view(drawn.dtype.storage)[:] = value
                 continue
             begin, skip = slot.buffer.data.ptr + used, run.start % 4 * size
             with slot.stream:
-                _make(slot, tensor, run, begin)
+                _make(slot, drawn, run, begin)
             kind = runtime.memcpyDeviceToHost
             runtime.memcpyAsync(to.ctypes.data, begin + skip, len(to), kind, slot.stream.ptr)
             used += math.ceil((skip + len(to) + 4 * size) / _ALIGNED) * _ALIGNED
@@ -288,12 +285,12 @@ def _launch(
         slot.stream.synchronize()  # also if one failed: nothing may arrive once others write
 
 
-def _make(slot: _Slot, tensor: PlannedTensor, run: _Run, begin: int) -> None:
+def _make(slot: _Slot, drawn: Drawn, run: _Run, begin: int) -> None:
     """Have a run made at an address of the GPU's."""
     law, first, words, *rest = run.numbers
-    kernel = slot.kernels(f"{_LAWS[law]}_{tensor.dtype.name}")
+    kernel = slot.kernels(f"{_LAWS[law]}_{drawn.dtype.name}")
     arguments = (
-        *map(np.uint32, tensor.stream),
+        *map(np.uint32, drawn.stream),
         np.uint64(run.start),
         np.uint64(run.elements),
         *map(np.float64, rest),

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service import native
-from service.backends.memory import pages
 from service.backends.numpy import NumpyBackend
 from service.backends.reflections import NativeReflections
 from service.catalogue.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from service.numerics.memo import Memo
 from service.numerics.quantile import UNIT, table_bytes
-from service.plan import PlannedTensor
+from service.sources.buffers import pages
+from service.sources.drawn import Drawn
 
 # As service/native/kernel.h has them: ts_tensor, ts_axis, ts_region.
 _DTYPES = {"F64": 0, "F32": 1, "F16": 2, "BF16": 3, "F8_E4M3": 4, "F8_E5M2": 5, "I64": 6}
@@ -38,11 +38,11 @@ class NativeBackend:
         self._table = table_bytes()
         self._rest = NumpyBackend(NativeReflections(self._path))
 
-    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
+    def fill(self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
         """Write elements of a tensor's block: see `Backend.fill`."""
-        made = program(tensor) if len(out) else None
+        made = program(drawn) if len(out) else None
         if made is None:
-            self._rest.fill(tensor, first, out, memo)
+            self._rest.fill(drawn, first, out, memo)
         else:
             native.fill(self._path, self._table, made, first, out.data)
 
@@ -51,15 +51,13 @@ class NativeBackend:
         return pages(nbytes)
 
 
-def program(tensor: PlannedTensor) -> bytes | None:
+def program(drawn: Drawn) -> bytes | None:
     """Return a tensor as the kernel reads it; None where it has no such law."""
-    full, regions = tensor.full_shape, tensor.regions
+    full, regions = drawn.full_shape, drawn.regions
     single = len(regions) == 1  # as the kernel has it: all of an axis that has one coordinate
-    cut = (1, 1) if single else tensor.cut
-    parts = [
-        _TENSOR.pack(_DTYPES[tensor.dtype.name], len(full), *cut, len(regions), *tensor.stream)
-    ]
-    for size, (start, stop) in zip(full, tensor.block, strict=True):
+    cut = (1, 1) if single else drawn.cut
+    parts = [_TENSOR.pack(_DTYPES[drawn.dtype.name], len(full), *cut, len(regions), *drawn.stream)]
+    for size, (start, stop) in zip(full, drawn.block, strict=True):
         parts.append(_AXIS.pack(size, start, stop))
     for region in regions:
         law = numbers_of(region.law)

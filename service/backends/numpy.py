@@ -6,14 +6,14 @@ It computes with any array namespace; on a GPU, with CuPy's.
 import numpy as np
 from numpy.typing import NDArray
 
-from service.backends.memory import pages
 from service.numerics.array import Array, Namespace
 from service.numerics.draws import Draws, Selection
 from service.numerics.memo import Memo
 from service.numerics.positions import Block
 from service.numerics.reflections import PlainReflections, Reflections
 from service.numerics.workspace import Workspace
-from service.plan import PlannedTensor
+from service.sources.buffers import pages
+from service.sources.drawn import Drawn
 
 _BLOCK = 1 << 14
 """Elements drawn at once: the scratch arrays of that many stay in a core's cache."""
@@ -37,16 +37,16 @@ class NumpyBackend:
         self._xp = xp
         self._block = block
 
-    def fill(self, tensor: PlannedTensor, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
+    def fill(self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
         """Write elements of a tensor's block: see `Backend.fill`."""
-        workspace = Workspace(tensor.mask, memo, self._reflections)
-        typed = out.view(tensor.dtype.storage)
-        block = Block(tensor.full_shape, tensor.block)
+        workspace = Workspace(drawn.mask, memo, self._reflections)
+        typed = out.view(drawn.dtype.storage)
+        block = Block(drawn.full_shape, drawn.block)
         done = 0
         while done < len(typed):
             count = block.step(first + done, min(self._block, len(typed) - done))
-            draws = block.draws(self._xp, tensor.stream, first + done, count, workspace)
-            cast = tensor.dtype.cast(self._xp, _values(tensor, draws))
+            draws = block.draws(self._xp, drawn.stream, first + done, count, workspace)
+            cast = drawn.dtype.cast(self._xp, _values(drawn, draws))
             typed[done : done + count] = cast if self._xp is np else self._xp.asnumpy(cast)
             done += count
 
@@ -55,15 +55,15 @@ class NumpyBackend:
         return pages(nbytes)
 
 
-def _values(tensor: PlannedTensor, draws: Draws) -> Array:
+def _values(drawn: Drawn, draws: Draws) -> Array:
     """Return float64 values, each under the law of the region that its element lies in."""
-    if len(tensor.regions) == 1:
-        return tensor.regions[0].law.sample(draws)
+    if len(drawn.regions) == 1:
+        return drawn.regions[0].law.sample(draws)
     xp = draws.xp
-    laws = {law: i for i, law in enumerate({region.law: None for region in tensor.regions})}
-    of_region = xp.asarray([laws[region.law] for region in tensor.regions])
-    stops = xp.asarray([region.stop for region in tensor.regions], dtype=xp.uint64)
-    stride, size = tensor.cut
+    laws = {law: i for i, law in enumerate({region.law: None for region in drawn.regions})}
+    of_region = xp.asarray([laws[region.law] for region in drawn.regions])
+    stops = xp.asarray([region.stop for region in drawn.regions], dtype=xp.uint64)
+    stride, size = drawn.cut
     # Grouped by law, so that equal parts cost one call, however many they are.
     law_of = of_region[xp.searchsorted(stops, draws.index // stride % size, side="right")]
     order = xp.argsort(law_of, kind="stable")

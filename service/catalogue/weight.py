@@ -1,4 +1,4 @@
-"""A weight: one tensor of a layer or a model, the part that it plays, and where it is drawn."""
+"""A weight: one tensor of a layer or a model, its role, and the drawn tensor it is a view of."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
@@ -9,14 +9,14 @@ from service.catalogue.tensor import Part, Parts, StatedFan, Tensor
 from service.numerics.fans import Fans
 
 
-class Source(NamedTuple):
-    """Where a tensor's elements are drawn: a block of a tensor, its axes in another order.
+class View(NamedTuple):
+    """A tensor as a view of a drawn one: a block of it, with its axes in another order.
 
     Args:
-        tensor: The drawn tensor, which has the stream, the fans and the inits.
-        axes: Its dimensions, some of them cut in two: (4 gates, 8 units) for 32.
-        block: [start, stop) on each of those.
-        order: Those axes in the order in which the file has them.
+        tensor: The drawn tensor, which has the random stream, the fans and the inits.
+        axes: Its dimensions, some of them split in two: (4 gates, 8 units) for 32.
+        block: [start, stop) on each of those axes.
+        order: Those axes in the order in which the file stores them.
         shuffle: An axis and the order of its coordinates in the file, where that differs.
     """
 
@@ -32,13 +32,13 @@ class Weight(NamedTuple):
 
     Args:
         tensor: As a recipe would state it.
-        roles: The part it plays, one for each of the drawn tensor's parts; none for buffers.
-        source: Where it is drawn; None is its own name and order.
+        roles: What it is in the network, one for each part of the drawn tensor; none for buffers.
+        view: The drawn tensor it is a view of; None if it is drawn as it is.
     """
 
     tensor: Tensor
     roles: tuple[Role, ...] = ()
-    source: Source | None = None
+    view: View | None = None
 
 
 def tensor(  # noqa: PLR0913 - what a tensor has
@@ -51,15 +51,15 @@ def tensor(  # noqa: PLR0913 - what a tensor has
     dtype: str | None = None,
     parts: Parts | None = None,
 ) -> Tensor:
-    """Return a tensor that needs no validation, because a program made it.
+    """Return a tensor without validating it: for tensors that a program describes.
 
     Args:
         name: Its name.
         shape: Its dimensions.
-        init: Its init; None where ``parts`` have theirs.
+        init: Its init; None if each of its ``parts`` has one.
         layout: A letter an axis.
-        fan: Fans stated outright.
-        dtype: ``I64`` or a floating dtype; None is the recipe's.
+        fan: Explicit fans, instead of those of shape and layout.
+        dtype: ``I64`` or a floating dtype; None for the recipe's.
         parts: Several inits along one axis.
     """
     given: dict[str, Any] = {"name": name, "shape": tuple(shape), "init": init, "layout": layout}
@@ -73,11 +73,11 @@ def tensor(  # noqa: PLR0913 - what a tensor has
 
 
 def stated(fan: Fans) -> StatedFan:
-    """Return fans as a recipe states them."""
+    """Return explicit fans in the form of a recipe."""
     return StatedFan.model_construct(fan_in=fan.fan_in, fan_out=fan.fan_out)
 
 
 def parts(axis: int, of: Sequence[tuple[int, Scheme]]) -> Parts:
-    """Return the parts of an axis, from (size, init) of each."""
+    """Return the parts of an axis from the (size, init) of each."""
     made = [Part.model_construct(size=size, init=cast("Any", init), fan=None) for size, init in of]
     return Parts.model_construct(axis=axis, of=tuple(made))

@@ -1,8 +1,8 @@
-"""Planning: a `Recipe` to a `Plan`, in which everything that can fail is resolved."""
+"""Planning: a `Recipe` becomes a `Plan`, in which everything that can fail is resolved."""
 
 from service.plan.compile import compile
 from service.plan.explain import explain
-from service.plan.grow import grown
-from service.plan.model import Plan, PlannedTensor, Region
+from service.plan.grow import grow
+from service.plan.model import Plan, PlannedTensor
 
-__all__ = ["Plan", "PlannedTensor", "Region", "compile", "explain", "grown"]
+__all__ = ["Plan", "PlannedTensor", "compile", "explain", "grow"]

@@ -109,7 +109,7 @@ def _laid_out(
         metadata=metadata,
         warnings=_warnings(recipe, lowered, laid),
         forward=lowered.forward,
-        asked=tuple(tensor.name for tensor in tensors),
+        recipe_order=tuple(tensor.name for tensor in tensors),
     )
 
 

@@ -1,4 +1,4 @@
-"""A plan in words and numbers: what each tensor will be, and why, with nothing generated."""
+"""A plan in words and numbers: what each tensor will be and why, without generating it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,12 @@ from typing import Any
 from service.catalogue.schemes.scheme import canonical
 from service.errors import SchemeError, truncate
 from service.plan.gains import chain, gains
-from service.plan.model import Plan, PlannedTensor, Region
+from service.plan.model import Plan, PlannedTensor
 from service.recipe.model import Recipe
+from service.sources import Copied, Region
 
 _LISTED = 100
-"""Tensors of a donor that are listed, of those copied and of those not used."""
+"""How many copied and how many unused tensors of a donor are listed."""
 
 _UNKNOWN: dict[str, Any] = dict.fromkeys(
     (
@@ -31,7 +32,7 @@ _UNKNOWN: dict[str, Any] = dict.fromkeys(
         "high",
     )
 )
-"""What a row says where there is no scheme to say it."""
+"""What a row reports where no single scheme determines it."""
 
 
 def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
@@ -42,9 +43,9 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
         plan: What it compiled to.
 
     Returns:
-        JSON-ready: per tensor its scheme with formula and source, law, fans, gains, moments, range
-        and place in the file; the gains of all layers as a chain, which they are only where each
-        follows the other; totals, identities and warnings; what comes from a donor.
+        JSON-ready: for each tensor its scheme with formula and source, law, fans, gains, moments,
+        range and offsets in the file; the gains of all layers as a chain, as if each layer followed
+        the one before; totals, identities and warnings; what comes from a donor.
     """
     return {
         "generator": plan.generator,
@@ -54,7 +55,7 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
         "total_bytes": plan.nbytes,
         "header_bytes": len(plan.header),
         "forward": plan.forward,
-        "chain": None if recipe.model else chain(t for t in _in_order(plan) if t.donor is None),
+        "chain": None if recipe.model else chain(_in_recipe_order(plan)),
         "warnings": [warning.detail for warning in plan.warnings],
         "donor": None if plan.unused is None else _donor(plan, plan.unused),
         "tensors": [_tensor(tensor) for tensor in plan.tensors],
@@ -62,7 +63,7 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
 
 
 def _donor(plan: Plan, unused: Mapping[str, str]) -> dict[str, Any]:
-    copied = [tensor for tensor in plan.tensors if tensor.donor]
+    copied = [tensor for tensor in plan.tensors if isinstance(tensor.source, Copied)]
     return {
         "tensors_copied": len(copied),
         "bytes_copied": sum(tensor.nbytes for tensor in copied),
@@ -74,10 +75,9 @@ def _donor(plan: Plan, unused: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _in_order(plan: Plan) -> list[PlannedTensor]:
-    """Return the tensors in the order in which the recipe names them."""
+def _in_recipe_order(plan: Plan) -> list[PlannedTensor]:
     by_name = {tensor.name: tensor for tensor in plan.tensors}
-    return [by_name[name] for name in plan.asked]
+    return [by_name[name] for name in plan.recipe_order]
 
 
 def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
@@ -87,17 +87,14 @@ def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
         "dtype": tensor.dtype.name,
         "data_offsets": (tensor.begin, tensor.end),
     }
-    if tensor.shape != tensor.full_shape:
-        row |= {"full_shape": tensor.full_shape, "slice": tensor.block}
-    if tensor.order:
-        row |= {"draw_order": tensor.order}
-    if tensor.donor:
-        return row | {"scheme": "donor", "donor_dtype": tensor.donor.dtype} | _UNKNOWN
-    regions = tensor.drawn_regions
+    row |= tensor.source.details(tensor.shape)
+    regions = tensor.source.held_regions
+    if not regions:
+        return row | _UNKNOWN
     if len(regions) == 1:
         return row | _region(regions[0])
     parts = [{"start": r.start, "stop": r.stop, **_region(r)} for r in regions]
-    return row | _mixture(regions) | {"axis": tensor.axis, "parts": parts}
+    return row | _mixture(regions) | {"axis": regions[0].geometry.axis, "parts": parts}
 
 
 def _region(region: Region) -> dict[str, Any]:
@@ -128,12 +125,12 @@ def _region(region: Region) -> dict[str, Any]:
 
 
 def _finite(value: float) -> float | None:
-    """Return a number that JSON has; None for one past float64."""
+    """Return a number that JSON can write; None for an infinite one."""
     return value if math.isfinite(value) else None
 
 
 def _mixture(regions: Sequence[Region]) -> dict[str, Any]:
-    """The moments of the whole tensor, each part weighing as much as it fills of the axis."""
+    """Return the moments of the whole tensor, each part weighted by its share of the axis."""
     total = sum(r.stop - r.start for r in regions) or 1
     weighted = [((r.stop - r.start) / total, *r.law.moments) for r in regions]
     mean = sum(weight * m for weight, m, _ in weighted)

@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterable
 
 from service.errors import SchemeError
-from service.plan.model import PlannedTensor, Region
+from service.plan.model import PlannedTensor
+from service.sources import Region
 
 # E[phi'(z)^2] of a standard normal z; solved by tests/plan/test_gains.py.
 SLOPES = {
@@ -63,7 +64,7 @@ def chain(tensors: Iterable[PlannedTensor]) -> dict[str, float | int | None]:
     found = [
         pair
         for tensor in tensors
-        if len(tensor.regions) == 1 and (pair := gains(tensor.regions[0])) is not None
+        if len(tensor.source.regions) == 1 and (pair := gains(tensor.source.regions[0])) is not None
     ]
     made: dict[str, float | int | None] = {"layers": len(found)}
     for name, side in (("forward_gain", 0), ("backward_gain", 1)):

@@ -1,4 +1,4 @@
-"""Growing a network: what of a plan a donor has is copied from it, the rest is drawn."""
+"""Growing a network: tensors that a donor has are copied from it, the rest are drawn."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,30 +7,31 @@ from itertools import islice
 from service.container.donor import Donor, DonorTensor
 from service.errors import InvalidRecipe, Problem, truncate
 from service.plan.model import Plan, PlannedTensor
+from service.sources import Copied
 
 _LISTED = 3
-"""Tensors that a refusal names."""
+"""Tensors that an error names."""
 
 
-def grown(plan: Plan, donor: Donor) -> Plan:
+def grow(plan: Plan, donor: Donor) -> Plan:
     """Return the plan with every tensor copied whose name and shape the donor has.
 
-    The header stays: a dtype is the recipe's, to which the donor's values are cast.
+    The header stays the same: dtypes are the recipe's, and the donor's values are cast to them.
 
     Args:
-        plan: A whole recipe's.
-        donor: Open for as long as the result is used.
+        plan: The plan of a whole recipe.
+        donor: Stays open for as long as the result is used.
 
     Raises:
-        InvalidRecipe: Nothing of the donor can be used.
+        InvalidRecipe: No tensor of the donor can be used.
     """
-    made = {tensor.name: tensor for tensor in plan.tensors}
-    reasons = {name: _reason(held, made.get(name)) for name, held in donor.items()}
+    planned = {tensor.name: tensor for tensor in plan.tensors}
+    reasons = {name: _reason(tensor, planned.get(name)) for name, tensor in donor.items()}
     unused = {name: reason for name, reason in reasons.items() if reason}
     if len(unused) == len(reasons):
-        raise InvalidRecipe([Problem("", _nothing(unused))])
+        raise InvalidRecipe([Problem("", _nothing_used(unused))])
     tensors = tuple(
-        tensor._replace(donor=donor[tensor.name])
+        tensor._replace(source=Copied(donor[tensor.name], tensor.dtype))
         if tensor.name in reasons and tensor.name not in unused
         else tensor
         for tensor in plan.tensors
@@ -38,20 +39,20 @@ def grown(plan: Plan, donor: Donor) -> Plan:
     return replace(plan, tensors=tensors, unused=unused)
 
 
-def _reason(held: DonorTensor, made: PlannedTensor | None) -> str:
-    """Say why a tensor of the donor is not used; nothing if it is."""
-    if made is None:
+def _reason(donated: DonorTensor, planned: PlannedTensor | None) -> str:
+    """Return why a tensor of the donor is not used; empty if it is."""
+    if planned is None:
         return "the recipe makes no such tensor"
-    if made.shape != made.full_shape:
+    if planned.shape != planned.source.full_shape:
         return "the recipe makes a slice of it, and slices are generated"
-    if made.shape != held.shape:
-        return f"its shape is {truncate(list(held.shape))}, the recipe's {list(made.shape)}"
-    if not held.casts_to(made.dtype):
-        return f"it is {held.dtype}, which is not cast to the recipe's {made.dtype.name}"
+    if planned.shape != donated.shape:
+        return f"its shape is {truncate(list(donated.shape))}, the recipe's {list(planned.shape)}"
+    if not donated.casts_to(planned.dtype):
+        return f"it is {donated.dtype}, which is not cast to the recipe's {planned.dtype.name}"
     return ""
 
 
-def _nothing(unused: Mapping[str, str]) -> str:
+def _nothing_used(unused: Mapping[str, str]) -> str:
     named = "; ".join(f"{truncate(name)}: {why}" for name, why in islice(unused.items(), _LISTED))
     more = f"; and {len(unused) - _LISTED} more" if len(unused) > _LISTED else ""
     return f"nothing of the donor can be used: {named or 'it holds no tensor'}{more}"

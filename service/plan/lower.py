@@ -53,17 +53,17 @@ def lower(recipe: Recipe, diagnostics: Diagnostics) -> Lowered:
     elif scheme is not None:
         placed, lowered.forward = _arranged(placed, recipe, scheme, diagnostics)
     lowered.requests += [
-        TensorRequest(weight.tensor, pointer, weight.source, is_raw=False)
+        TensorRequest(weight.tensor, pointer, weight.view, is_raw=False)
         for weight, pointer in placed
     ]
     return lowered
 
 
-Sited = tuple[Weight, str]
+Located = tuple[Weight, str]
 """A weight and the pointer to what asks for it."""
 
 
-def _of_layers(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Sited]:
+def _of_layers(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Located]:
     for index, layer in enumerate(recipe.layers):
         try:
             for weight in layer.weights(recipe.convention, recipe.draw_convention, recipe.init):
@@ -72,7 +72,7 @@ def _of_layers(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Sited]:
             diagnostics.add(f"/layers/{index}", str(error))
 
 
-def _of_model(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Sited]:
+def _of_model(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Located]:
     if recipe.model is None:
         return
     try:
@@ -84,8 +84,8 @@ def _of_model(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Sited]:
 
 
 def _arranged(
-    placed: list[Sited], recipe: Recipe, scheme: ModelScheme, diagnostics: Diagnostics
-) -> tuple[list[Sited], dict[str, float]]:
+    placed: list[Located], recipe: Recipe, scheme: ModelScheme, diagnostics: Diagnostics
+) -> tuple[list[Located], dict[str, float]]:
     """Return the weights with the scheme's inits and its own tensors, and its constants."""
     seen = [list(_seen(weight)) for weight, _ in placed]
     try:
@@ -171,7 +171,7 @@ def _names(name: str, alias: object) -> set[str]:
 
 def _seen(weight: Weight) -> Iterator[Placed]:
     """Yield each part of a weight as the scheme sees it."""
-    asked = weight.source.tensor if weight.source else weight.tensor
+    asked = weight.view.tensor if weight.view else weight.tensor
     start = 0
     for index, role in enumerate(weight.roles):
         geometry, fan, init = Geometry(asked.shape, asked.layout), asked.fan, asked.init
@@ -193,9 +193,9 @@ def _fans(geometry: Geometry, stated: StatedFan | None) -> tuple[int, int]:
 
 
 def _rearranged(weight: Weight, inits: list[Scheme]) -> Weight:
-    if weight.source:
-        changed = _with_inits(weight.source.tensor, inits)
-        return weight._replace(source=weight.source._replace(tensor=changed))
+    if weight.view:
+        changed = _with_inits(weight.view.tensor, inits)
+        return weight._replace(view=weight.view._replace(tensor=changed))
     return weight._replace(tensor=_with_inits(weight.tensor, inits))
 
 

@@ -1,22 +1,16 @@
-"""The plan: everything that can fail, resolved. Its length and its digest need no number drawn."""
+"""The plan: everything that can fail is resolved; length and digest are known without drawing."""
 
 import hashlib
 import math
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from service.catalogue.distributions import Distribution
-from service.catalogue.schemes import Scheme
-from service.container.donor import DonorTensor
 from service.errors import Problem
 from service.numerics.cast import DType
-from service.numerics.fans import Geometry
-from service.numerics.keys import Stream
 from service.numerics.memo import Memo
-from service.numerics.positions import coordinate_on
+from service.sources import Source
 
 _QUICK = {
     "max_orthogonal_side": 256,
@@ -25,31 +19,7 @@ _QUICK = {
     "max_chrono_elements": 256,
     "max_sinusoidal_elements": 1 << 14,
 }
-"""Up to what a law's demands take milliseconds."""
-
-
-class Region(NamedTuple):
-    """A stretch of one axis under one law; a tensor without ``parts`` is a single region.
-
-    Args:
-        start: First coordinate on the tensor's cut axis.
-        stop: Coordinate after the last.
-        law: What its elements follow.
-        scheme: The scheme that gave the law.
-        geometry: What the scheme saw.
-    """
-
-    start: int
-    stop: int
-    law: Distribution
-    scheme: Scheme
-    geometry: Geometry
-
-    @property
-    def identity(self) -> str:
-        """The law's name and its parameters as float64 in 16 hexadecimal digits each."""
-        values = self.law.parameters
-        return f"{self.law.name}({struct.pack(f'>{len(values)}d', *values).hex(',', 8)})"
+"""The largest demands, by limit, that take only milliseconds."""
 
 
 class PlannedTensor(NamedTuple):
@@ -58,94 +28,31 @@ class PlannedTensor(NamedTuple):
     Args:
         name: Its name.
         dtype: How its values are stored.
-        full_shape: Dimensions of the tensor whose indices choose the draws.
-        block: [start, stop) on each axis: what of it the file holds.
-        shape: Dimensions in the file.
-        stream: Where its values' randomness lives.
-        mask: Where that of everything else does.
-        axis: The axis that the regions cut; 0 where there is one region.
-        regions: In order, covering the axis.
-        order: The drawn axes in the order in which the file has them; empty: as they are.
-        shuffle: A drawn axis and the order of its coordinates in the file, where that differs.
+        shape: Its dimensions in the file.
+        source: Where its values come from.
         begin: Offset of its first byte from the end of the header.
-        donor: What its values are copied from, where they are not drawn.
     """
 
     name: str
     dtype: DType
-    full_shape: tuple[int, ...]
-    block: tuple[tuple[int, int], ...]
     shape: tuple[int, ...]
-    stream: Stream
-    mask: Stream
-    axis: int
-    regions: tuple[Region, ...]
-    order: tuple[int, ...] = ()
-    shuffle: tuple[int, tuple[int, ...]] | None = None
+    source: Source
     begin: int = 0
-    donor: DonorTensor | None = None
 
     @property
     def elements(self) -> int:
-        """Elements of the block."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the block."""
+        """Number of bytes."""
         return self.elements * self.dtype.size
 
     @property
     def end(self) -> int:
         """Offset after its last byte, from the end of the header."""
         return self.begin + self.nbytes
-
-    @property
-    def cut(self) -> tuple[int, int]:
-        """(stride, size): an index's coordinate on the cut axis is index // stride % size."""
-        return coordinate_on(self.regions[0].geometry.shape, self.axis)
-
-    @property
-    def drawn_regions(self) -> tuple[Region, ...]:
-        """The regions that a tensor cut out of a drawn one can meet; all of them otherwise."""
-        if not self.order or len(self.regions) == 1 or not self.elements:
-            return self.regions
-        stride, size = self.cut
-        low = high = 0
-        step = 1
-        for (start, stop), axis in zip(
-            reversed(self.block), reversed(self.full_shape), strict=True
-        ):
-            if stride <= step < stride * size:
-                low, high = low + start * step, high + (stop - 1) * step
-            step *= axis
-        first, last = low // stride, high // stride
-        return tuple(r for r in self.regions if r.start <= last and first < r.stop)
-
-    @property
-    def identity(self) -> str:
-        """One line that decides the tensor's bytes: laws, stream and slice.
-
-        ``law stream slice``, where several laws are ``axis:start-stop=law`` joined by ``;`` and the
-        slice is ``start:stop/dimension`` an axis, joined by ``,``. A file that has the axes in
-        another order adds that, ``order 1,0``, and one that has coordinates of an axis in another
-        order ``shuffle 0:1,0,2``. Of a tensor that is copied: ``donor``, its dtype there and the
-        SHA-256 of its bytes there, which are read for it.
-        """
-        if self.donor:
-            return f"donor {self.donor.dtype} {self.donor.sha256}\n"
-        if len(self.regions) == 1:
-            laws = self.regions[0].identity
-        else:
-            laws = ";".join(f"{self.axis}:{r.start}-{r.stop}={r.identity}" for r in self.regions)
-        cut = ",".join(
-            f"{start}:{stop}/{size}"
-            for (start, stop), size in zip(self.block, self.full_shape, strict=True)
-        )
-        turned = f" order {','.join(map(str, self.order))}" if self.order else ""
-        if self.shuffle:
-            turned += f" shuffle {self.shuffle[0]}:{','.join(map(str, self.shuffle[1]))}"
-        return f"{laws} {self.stream.hex()} {cut}{turned}\n"
 
 
 @dataclass(frozen=True)
@@ -154,14 +61,14 @@ class Plan:
 
     Args:
         generator: The bit contract.
-        header: The file's first bytes, its length field included.
-        tensors: In file order; none where a rank has none.
+        header: The file's first bytes, including its length field.
+        tensors: In file order; empty if a rank has none.
         metadata: The header's strings.
-        warnings: What is allowed and probably not meant.
+        warnings: What is allowed but probably not intended.
         forward: Constants that the forward pass needs, by name.
-        asked: The tensors' names in the recipe's order.
+        recipe_order: The tensors' names in the recipe's order.
         unused: Tensors of the donor that are not copied, with the reason; None without a donor.
-        memo: What the chunks of one file share; it has no part in what the file is.
+        memo: Results that chunks of the file share; it does not affect the bytes.
     """
 
     generator: str
@@ -170,7 +77,7 @@ class Plan:
     metadata: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     forward: dict[str, float] = field(default_factory=dict)
-    asked: tuple[str, ...] = ()
+    recipe_order: tuple[str, ...] = ()
     unused: Mapping[str, str] | None = None
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
@@ -181,13 +88,11 @@ class Plan:
 
     @cached_property
     def is_slow(self) -> bool:
-        """Whether a chunk may need what takes long to compute."""
+        """Whether computing a chunk may take long."""
         return any(
             actual > _QUICK.get(setting, 0)
             for tensor in self.tensors
-            if tensor.donor is None
-            for region in tensor.regions
-            for setting, actual in region.law.demands.items()
+            for setting, actual in tensor.source.demands()
         )
 
     @cached_property
@@ -197,9 +102,9 @@ class Plan:
 
     @cached_property
     def _runs(self) -> list[tuple[int, int, int]]:
-        """Stretches of the file whose values have one size: (begin, end, size), behind the header.
+        """Runs of tensors of one element size: (begin, end, size), offsets after the header.
 
-        There are few, for tensors are in order of that.
+        There are few, because the file order sorts by element size.
         """
         runs: dict[int, tuple[int, int, int]] = {}
         for tensor in self.tensors:
@@ -217,15 +122,15 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """Hexadecimal SHA-256 of the header and every tensor's `PlannedTensor.identity`."""
+        """Hexadecimal SHA-256 of the header and every tensor's `Source.identity`."""
         hashed = hashlib.sha256(self.header)
         for tensor in self.tensors:
-            hashed.update(tensor.identity.encode())
+            hashed.update(tensor.source.identity.encode())
         return hashed.hexdigest()
 
     @property
     def etag(self) -> str:
-        """The strong HTTP entity tag: the same tag is the same bytes, always."""
+        """The strong HTTP entity tag: equal tags mean equal bytes, always."""
         return f'"p1-{self.digest}"'
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from service.catalogue.schemes import Scheme
 from service.catalogue.tensor import StatedFan, Tensor
-from service.catalogue.weight import Source
+from service.catalogue.weight import View
 from service.numerics.fans import Fans
 from service.plan.diagnostics import Diagnostics
 from service.plan.patterns import matching, select
@@ -22,7 +22,7 @@ class TensorRequest:
     Args:
         tensor: As the recipe states it, or a layer or model of it.
         pointer: Where that is.
-        source: Where it is drawn; None is its own name and order.
+        view: The drawn tensor it is a view of; None if it is drawn as it is.
         is_raw: Whether ``pointer`` is that of the tensor itself.
         rule_init: The init of the last rule that set one, with the rule's place.
         rule_dtype: The dtype of the last rule that set one.
@@ -31,7 +31,7 @@ class TensorRequest:
 
     tensor: Tensor
     pointer: str
-    source: Source | None = None
+    view: View | None = None
     is_raw: bool = True
     rule_init: tuple[Scheme, str] | None = None
     rule_dtype: str | None = None
@@ -40,7 +40,7 @@ class TensorRequest:
     @property
     def drawn(self) -> Tensor:
         """The tensor that has the stream, the fans and the inits."""
-        return self.source.tensor if self.source else self.tensor
+        return self.view.tensor if self.view else self.tensor
 
     def place(self, field: str) -> str:
         """Return the pointer to a member of the tensor, or to the layer or model that has it."""

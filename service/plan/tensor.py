@@ -1,4 +1,4 @@
-"""One tensor's plan: from what is asked of it to laws, a block and a stream."""
+"""The plan of one tensor: from its request to laws, a block and a random stream."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,10 +12,11 @@ from service.numerics.cast import DTYPES, DType
 from service.numerics.fans import Geometry
 from service.numerics.keys import stream_of
 from service.plan.diagnostics import Diagnostics
-from service.plan.model import PlannedTensor, Region
+from service.plan.model import PlannedTensor
 from service.plan.rules import TensorRequest
-from service.plan.view import source_of
+from service.plan.view import view_of
 from service.recipe.model import Recipe
+from service.sources import Drawn, Region, Transposed
 
 Shape = tuple[int, ...]
 
@@ -26,25 +27,25 @@ DEMANDS = {
     "max_chrono_elements": "units of the chrono bias",
     "max_sinusoidal_elements": "elements of the position table",
 }
-"""What the limits on laws that are not computed element by element count."""
+"""What each limit counts, for laws that are not computed element by element."""
 
 _INTEGER_SCHEMES = ("zeros", "ones", "constant")
 
-Sited = tuple[Scheme, str]
-"""A scheme and the pointer to where the recipe asks for it."""
+Located = tuple[Scheme, str]
+"""A scheme and the JSON Pointer to where the recipe states it."""
 
 
 def plan_tensor(
     request: TensorRequest, recipe: Recipe, diagnostics: Diagnostics
 ) -> PlannedTensor | None:
-    """Return the plan of one tensor, or None where it was complained of."""
-    if not _shape_is_sound(request, diagnostics):
+    """Return the plan of one tensor; None if there were errors, which ``diagnostics`` then has."""
+    if not _check_shape(request, diagnostics):
         return None
     dtype = DTYPES[request.dtype(recipe)]
     tensor = request.tensor
     if tensor.draw is not None:
-        request.source = source_of(tensor, request.pointer, diagnostics)
-        if request.source is None:
+        request.view = view_of(tensor, request.pointer, diagnostics)
+        if request.view is None:
             return None
     found = [
         _region(request, init, geometry, dtype, diagnostics)
@@ -53,54 +54,46 @@ def plan_tensor(
     regions = tuple([region for region in found if region is not None])
     if not found or len(regions) < len(found):
         return None
-    stream = stream_of(recipe.seed, request.drawn.name)
-    has_mask = Sparse in [type(region.law) for region in regions]
-    full_shape, block, order, shuffle = _view(request)
-    return PlannedTensor(
-        name=tensor.name,
-        dtype=dtype,
-        full_shape=full_shape,
-        block=block,
-        shape=_held(tensor),
-        stream=stream,
-        mask=stream_of(recipe.seed, request.drawn.name, "mask") if has_mask else stream,
-        axis=regions[0].geometry.axis,
-        regions=regions,
-        order=order,
-        shuffle=shuffle,
-    )
+    source = _source(request, dtype, regions, recipe.seed)
+    return PlannedTensor(tensor.name, dtype, _sliced_shape(tensor), source)
 
 
-def _held(tensor: Tensor) -> Shape:
+def _sliced_shape(tensor: Tensor) -> Shape:
     if tensor.slice is None:
         return tensor.shape
     cuts = zip(tensor.slice, tensor.shape, strict=True)
     return tuple([cut[1] - cut[0] if cut else size for cut, size in cuts])
 
 
-_View = tuple[Shape, tuple[tuple[int, int], ...], Shape, tuple[int, Shape] | None]
+def _source(
+    request: TensorRequest, dtype: DType, regions: tuple[Region, ...], seed: int
+) -> Drawn | Transposed:
+    """Return the tensor's values as generator v1 draws them, transposed if it is such a view."""
+    stream = stream_of(seed, request.drawn.name)
+    has_mask = Sparse in [type(region.law) for region in regions]
+    mask = stream_of(seed, request.drawn.name, "mask") if has_mask else stream
+    axis = regions[0].geometry.axis
+    view = request.view
+    if view is None:
+        shape, cuts = request.tensor.shape, request.tensor.slice or ()
+        block = tuple([(0, size) for size in shape])
+        if cuts:
+            block = tuple([cut or whole for cut, whole in zip(cuts, block, strict=True)])
+        return Drawn(dtype, shape, block, stream, mask, axis, regions)
+    drawn = Drawn(dtype, view.axes, view.block, stream, mask, axis, regions)
+    if view.shuffle is None and view.order == tuple(range(len(view.order))):
+        return drawn
+    return Transposed(drawn, view.order, view.shuffle)
 
 
-def _view(request: TensorRequest) -> _View:
-    """Return what of the drawn tensor the file holds, and how: shape, block, order, shuffle."""
-    if (source := request.source) is not None:
-        straight = source.shuffle is None and source.order == tuple(range(len(source.order)))
-        return source.axes, source.block, () if straight else source.order, source.shuffle
-    shape, cuts = request.tensor.shape, request.tensor.slice
-    if cuts is None:
-        return shape, tuple([(0, size) for size in shape]), (), None
-    block = tuple([cut or (0, size) for cut, size in zip(cuts, shape, strict=True)])
-    return shape, block, (), None
-
-
-def _shape_is_sound(request: TensorRequest, diagnostics: Diagnostics) -> bool:
+def _check_shape(request: TensorRequest, diagnostics: Diagnostics) -> bool:
     tensor = request.tensor
     rank, problems = len(tensor.shape), []
     if rank > diagnostics.limits.max_rank:
         limit = diagnostics.limits.max_rank
         problems.append(("shape", f"{rank} axes; the limit (max_rank) is {limit}"))
     elif math.prod(filter(None, tensor.shape)) > MAX_ELEMENTS:
-        # Zeros apart: readers multiply from the left, and overflow before they come to one.
+        # Without the zeros: readers multiply from the left, and overflow before they reach one.
         problems.append(("shape", "more than 2^63 - 1 elements; use smaller dimensions"))
     if tensor.layout is not None and len(tensor.layout) != rank:
         problems.append(
@@ -138,8 +131,8 @@ def _parts_problems(shape: Shape, parts: Parts, most: int) -> Iterator[tuple[str
 
 def _inits(
     request: TensorRequest, recipe: Recipe, diagnostics: Diagnostics
-) -> Iterator[tuple[Sited, Geometry]]:
-    """Yield each region's init and geometry; complain where one has no init."""
+) -> Iterator[tuple[Located, Geometry]]:
+    """Yield each region's init and geometry, and report regions without an init."""
     tensor = request.drawn
     whole = Geometry(tensor.shape, tensor.layout, request.fan())
     own = (tensor.init, request.place("init")) if tensor.init else None
@@ -169,7 +162,11 @@ def _inits(
 
 
 def _region(
-    request: TensorRequest, init: Sited, geometry: Geometry, dtype: DType, diagnostics: Diagnostics
+    request: TensorRequest,
+    init: Located,
+    geometry: Geometry,
+    dtype: DType,
+    diagnostics: Diagnostics,
 ) -> Region | None:
     scheme, pointer = init
     try:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from service.catalogue.tensor import Parts, Tensor
-from service.catalogue.weight import Source
+from service.catalogue.weight import View
 from service.plan.diagnostics import Diagnostics
 
 
-def source_of(tensor: Tensor, pointer: str, diagnostics: Diagnostics) -> Source | None:
+def view_of(tensor: Tensor, pointer: str, diagnostics: Diagnostics) -> View | None:
     """Return where a tensor is drawn; None where it has no ``draw``, or one that means nothing.
 
     Args:
@@ -37,7 +37,7 @@ def source_of(tensor: Tensor, pointer: str, diagnostics: Diagnostics) -> Source 
     }
     if tensor.parts is not None:
         changed["parts"] = Parts.model_construct(axis=order[tensor.parts.axis], of=tensor.parts.of)
-    return Source(tensor.model_copy(update=changed), shape, block, order)
+    return View(tensor.model_copy(update=changed), shape, block, order)
 
 
 def _order(own: str | None, drawn: str | None, rank: int) -> tuple[int, ...] | None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Container, Sequence
 
 from service.catalogue.distributions import Normal, TruncatedNormal
 from service.errors import Problem, SchemeError, truncate
-from service.plan.model import PlannedTensor, Region
+from service.plan.model import PlannedTensor
+from service.sources import Region
 
 _MOST = 20
 
@@ -32,7 +33,7 @@ def warnings_of(
     found = [
         Problem("", f"{truncate(tensor.name)}: {said}")
         for tensor in tensors
-        for region in tensor.regions
+        for region in tensor.source.regions
         for check in _CHECKS
         if check is not _plain_in_keras or tensor.name not in made
         if (said := check(tensor, region)) is not None
@@ -56,7 +57,7 @@ def _too_fine(tensor: PlannedTensor, region: Region) -> str | None:
 def _packed(tensor: PlannedTensor, region: Region) -> str | None:
     """Several projections side by side share one fan_out."""
     by_fan_out = region.scheme.scheme == "xavier" or _mode(region) in _BOTH_WAYS
-    if not by_fan_out or len(tensor.regions) > 1 or region.geometry.fan is not None:
+    if not by_fan_out or len(tensor.source.regions) > 1 or region.geometry.fan is not None:
         return None
     if not _PACKED.search(tensor.name):
         return None

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from service.backends import Backend
 from service.numerics.memo import Memo
 from service.plan import Plan, PlannedTensor
-from service.stream.transpose import fill_elements
 
 _TENSORS = 512
 """Most tensors a chunk: tiny ones cost a call each, and a stop must not wait for a million.
@@ -57,17 +56,8 @@ def _fill_bytes(
     first, skip = divmod(offset, size)
     elements = -(-(skip + len(out)) // size)
     if elements * size == len(out):
-        _fill_elements(tensor, first, out, backend, memo)
+        tensor.source.fill(first, out, backend, memo)
     else:
         whole = np.empty(elements * size, dtype=np.uint8)
-        _fill_elements(tensor, first, whole, backend, memo)
+        tensor.source.fill(first, whole, backend, memo)
         out[:] = whole[skip : skip + len(out)]
-
-
-def _fill_elements(
-    tensor: PlannedTensor, first: int, out: NDArray[np.uint8], backend: Backend, memo: Memo
-) -> None:
-    if tensor.donor:
-        tensor.donor.fill(first, out, tensor.dtype)
-    else:
-        fill_elements(tensor, first, out, backend, memo)

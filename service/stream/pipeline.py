@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from service.backends import Backend
 from service.backends import backend as chosen
 from service.plan import Plan
-from service.stream import transpose
-from service.stream.buffers import SMALLEST, Buffers
+from service.sources import transposed
+from service.sources.buffers import SMALLEST, Buffers
 from service.stream.fill import fill, reach
 
 LARGEST = 1 << 21
@@ -172,7 +172,7 @@ class Chunks:
         self.stall()
         self._plan.memo.clear()
         if not self._pipeline.active:
-            transpose.MEMORY.trim()
+            transposed.MEMORY.trim()
 
     def __iter__(self) -> Iterator[memoryview]:
         while future := self.take():

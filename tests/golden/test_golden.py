@@ -73,7 +73,7 @@ def test_scheme_law_or_dtype_has_no_row() -> None:
         (tensor.dtype.name, region.scheme.scheme, region.law.name)
         for source, _ in rows("data")
         for tensor in plan_of(source).tensors
-        for region in tensor.regions
+        for region in tensor.source.regions
     ]
     dtypes, schemes, laws = (set(column) for column in zip(*regions, strict=True))
     assert dtypes == set(DTYPES)

@@ -9,9 +9,9 @@ from service.backends import KERNELS
 from service.backends.native import program
 from service.numerics.cast import DTYPES
 from service.numerics.memo import Memo
-from service.plan import PlannedTensor
+from service.sources import Drawn
 from tests.golden.test_golden import rows
-from tests.support import plan_of, recipe_of, tensor
+from tests.support import drawn_of, plan_of, recipe_of, tensor
 
 EDGE = 1 << 34  # elements there take counters whose second word differs
 
@@ -32,17 +32,17 @@ _LAWS: list[dict[str, Any]] = [
 class Case(NamedTuple):
     """Elements of a block from ``first`` on, and what they are."""
 
-    tensor: PlannedTensor
+    drawn: Drawn
     first: int
     skew: int
     expected: bytes
 
 
-def filled(kernel: str, tensor: PlannedTensor, first: int, nbytes: int, skew: int = 0) -> bytes:
+def filled(kernel: str, drawn: Drawn, first: int, nbytes: int, skew: int = 0) -> bytes:
     """Return a kernel's bytes, computed in a buffer that is misaligned by ``skew`` bytes."""
     out = np.empty(nbytes + skew + 8, dtype=np.uint8)
     out = out[-out.ctypes.data % 8 + skew :][:nbytes]
-    KERNELS[kernel].fill(tensor, first, out, Memo())
+    KERNELS[kernel].fill(drawn, first, out, Memo())
     return out.tobytes()
 
 
@@ -61,7 +61,8 @@ def cases(count: int, seed: int) -> list[Case]:
         first = dice.randrange(planned.elements)
         elements = dice.randint(1, min(3000, planned.elements - first))
         nbytes, skew = elements * planned.dtype.size, dice.choice([0, 0, 1, 4])
-        made.append(Case(planned, first, skew, filled("numpy", planned, first, nbytes)))
+        drawn = drawn_of(planned)
+        made.append(Case(drawn, first, skew, filled("numpy", drawn, first, nbytes)))
     return made
 
 
@@ -71,9 +72,10 @@ def golden_cases() -> list[Case]:
     for source, data in rows("data"):
         plan = plan_of(source)
         for planned in plan.tensors:
-            if planned.elements and not planned.order and program(planned):
+            drawn = planned.source
+            if planned.elements and isinstance(drawn, Drawn) and program(drawn):
                 expected = bytes.fromhex(data)[planned.begin : planned.end]
-                made.append(Case(planned, 0, 0, expected))
+                made.append(Case(drawn, 0, 0, expected))
     return made
 
 

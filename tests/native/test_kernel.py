@@ -19,7 +19,7 @@ from service.catalogue.distributions import Constant, Uniform
 from service.numerics.cast import DTYPES
 from service.numerics.quantile import quantile, table_bytes
 from tests.native.cases import Case, cases, filled, golden_cases
-from tests.support import ROOT, plan_of, recipe_of, tensor
+from tests.support import ROOT, drawn_of, plan_of, recipe_of, tensor
 
 CASES = [*golden_cases(), *cases(400, seed=1)]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -47,17 +47,17 @@ BUILDS = [
 
 
 def test_cases_leave_something_out() -> None:
-    laws = {region.law.name for case in CASES for region in case.tensor.regions}
+    laws = {region.law.name for case in CASES for region in case.drawn.regions}
     assert {"constant", "normal", "truncated_normal", "uniform"} <= laws
-    assert {case.tensor.dtype.name for case in CASES} == set(DTYPES)
-    assert any(len(case.tensor.regions) > 1 for case in CASES)
+    assert {case.drawn.dtype.name for case in CASES} == set(DTYPES)
+    assert any(len(case.drawn.regions) > 1 for case in CASES)
 
 
 @pytest.mark.parametrize("path", native.PATHS)
 def test_kernel_differs_from_numpy(path: str) -> None:
     for case in CASES:
         nbytes = len(case.expected)
-        assert filled(path, case.tensor, case.first, nbytes, case.skew) == case.expected
+        assert filled(path, case.drawn, case.first, nbytes, case.skew) == case.expected
 
 
 @pytest.mark.parametrize("path", native.PATHS)
@@ -86,8 +86,9 @@ def test_kernels_cast_differs_from_numpys(path: str, dtype: str) -> None:
     sizes = np.concatenate([middles, *beside]).astype(np.float32).astype(np.float64)
     for value in (*sizes.tolist(), *(-sizes).tolist()):
         for law in (Uniform(value, value), Constant(value)):
-            region = planned.regions[0]._replace(law=law)
-            flat = planned._replace(regions=(region,))
+            drawn = drawn_of(planned)
+            region = drawn.regions[0]._replace(law=law)
+            flat = drawn._replace(regions=(region,))
             nbytes = 9 * planned.dtype.size
             assert filled(path, flat, 0, nbytes) == filled("numpy", flat, 0, nbytes), law
 
@@ -125,14 +126,14 @@ def test_build_differs_from_numpy(build: Build, tmp_path: Path) -> None:
         at = 0
         for case in CASES:
             found = answer.stdout[at : at + len(case.expected)]
-            assert found == case.expected, (case.tensor, case.first)
+            assert found == case.expected, (case.drawn, case.first)
             at += len(case.expected)
 
 
 def _input(path: int, some: list[Case]) -> bytes:
     pieces = [table_bytes()]
     for case in some:
-        made = program(case.tensor)
+        made = program(case.drawn)
         assert made is not None
         head = (path, len(made), case.first, len(case.expected), case.skew)
         pieces += [struct.pack("=5Q", *head), made]
@@ -164,7 +165,7 @@ def test_program_that_makes_no_sense_reaches_memory() -> None:
     if not native.PATHS:
         pytest.skip("the kernel is not compiled")
     (planned,) = plan_of(recipe_of(tensor(shape=[4, 6]))).tensors
-    good = program(planned)
+    good = program(drawn_of(planned))
     assert good is not None
     numbers = list(struct.unpack(f"={len(good) // 8}Q", good))
     out = np.empty(96, dtype=np.uint8)
@@ -203,7 +204,7 @@ def test_callers_rounding_mode_reaches_the_bits(path: str) -> None:
     for case in CASES[::20]:
         try:
             libm.fesetround(upward)
-            found = filled(path, case.tensor, case.first, len(case.expected))
+            found = filled(path, case.drawn, case.first, len(case.expected))
             assert libm.fegetround() == upward
         finally:
             libm.fesetround(0)

@@ -35,7 +35,7 @@ def test_reference_calls_what_only_numpy_has() -> None:
         plan = plan_of(source)
         made = bytes_of(plan, (len(plan.header), plan.nbytes), backend)
         assert made.hex() == expected, json.loads(source)
-        laws |= {region.law.name for tensor in plan.tensors for region in tensor.regions}
+        laws |= {region.law.name for tensor in plan.tensors for region in tensor.source.regions}
     assert laws == set(DISTRIBUTIONS)
 
 

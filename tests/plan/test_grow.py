@@ -96,7 +96,7 @@ def test_digest_does_not_tell_the_bytes(tmp_path: Path) -> None:
             digests.add(plan.digest)
             sha256 = hashlib.sha256(array.tobytes()).hexdigest()
             kind = {"f4": "F32", "f8": "F64"}[array.dtype.str[1:]]
-            assert plan.tensors[1].identity == f"donor {kind} {sha256}\n"
+            assert plan.tensors[1].source.identity == f"donor {kind} {sha256}\n"
         # Where it lies in the donor, and what lies beside it, is nobody's concern.
         with grown(recipe, tmp_path, w=array, a=np.zeros(3, np.float32)) as moved:
             same[plan.digest] = moved.digest

@@ -18,7 +18,7 @@ def test_rule_resets_what_it_does_not_set() -> None:
     rules = [{"match": "*", "dtype": "BF16"}, {"match": "w", "init": "ones"}]
     (planned,) = plan_of(recipe_of(tensor(), rules=rules)).tensors
     assert planned.dtype.name == "BF16"
-    assert planned.regions[0].scheme.scheme == "ones"
+    assert planned.source.regions[0].scheme.scheme == "ones"
 
 
 def test_rule_reaches_i64_or_misses_parts() -> None:
@@ -27,7 +27,7 @@ def test_rule_reaches_i64_or_misses_parts() -> None:
     rules = [{"match": "*", "dtype": "F16", "init": "ones"}]
     planned = plan_of(recipe_of(counter, cut, rules=rules)).tensors
     assert [t.dtype.name for t in planned] == ["I64", "F16"]
-    assert [len(t.regions) for t in planned] == [1, 1]
+    assert [len(t.source.regions) for t in planned] == [1, 1]
 
 
 def test_rule_fan_loses_to_the_tensors_or_the_parts() -> None:
@@ -36,7 +36,7 @@ def test_rule_fan_loses_to_the_tensors_or_the_parts() -> None:
     cut = tensor("lecun", [4, 2], "v", parts=parts)
     rules = [{"match": "*", "fan": {"in": 4, "out": 4}}]
     planned = plan_of(recipe_of(stated, cut, rules=rules)).tensors
-    assert {r.law.moments[1] for t in planned for r in t.regions} == {0.5}
+    assert {r.law.moments[1] for t in planned for r in t.source.regions} == {0.5}
 
 
 @pytest.mark.parametrize("member", ["rules", "include"])
@@ -105,8 +105,8 @@ def test_packed_qkv_keeps_the_fans_of_the_whole() -> None:
     (planned,) = plan_of(recipe_of(tensor(None, [24, 8], parts=parts))).tensors
     (whole,) = plan_of(recipe_of(tensor("xavier", [24, 8]))).tensors
     (one,) = plan_of(recipe_of(tensor("xavier", [8, 8]))).tensors
-    assert {r.law for r in planned.regions} == {one.regions[0].law}
-    assert whole.regions[0].law != one.regions[0].law
+    assert {r.law for r in planned.source.regions} == {one.source.regions[0].law}
+    assert whole.source.regions[0].law != one.source.regions[0].law
 
 
 def test_part_without_init_is_taken() -> None:

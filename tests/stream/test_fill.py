@@ -133,7 +133,7 @@ def test_truncation_differs_from_the_oracle(low: float, width: float, unit: Any)
         "bounds_in": unit,
     }
     (planned,) = plan_of(recipe_of(tensor(init))).tensors
-    law = planned.regions[0].law
+    law = planned.source.regions[0].law
     assert law.parameters == (0.25, 0.5, first, last)
     expected = oracle.elements(
         0, "w", range(7), ("truncated_normal", 0.25, 0.5, first, last), "F32"

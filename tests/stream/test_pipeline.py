@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import service
 from service.backends import Backend, kernel
 from service.numerics.memo import Memo
-from service.plan import PlannedTensor
-from service.stream.buffers import SMALLEST
+from service.sources import Drawn
+from service.sources.buffers import SMALLEST
 from service.stream.pipeline import LARGEST, Pipeline
 from tests.support import bytes_of, plan_of, recipe_of, tensor, wait_until
 
@@ -46,11 +46,11 @@ class Watched:
     def allocate(self, nbytes: int) -> Any:
         return kernel().allocate(nbytes)
 
-    def fill(self, tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
+    def fill(self, drawn: Drawn, first: int, out: Any, memo: Memo) -> None:
         self.firsts.append(first)
         self.threads.add(threading.current_thread().name)
         assert self.open.wait(60)
-        kernel().fill(tensor, first, out, memo)
+        kernel().fill(drawn, first, out, memo)
 
 
 @given(st.integers(0, len(WHOLE)), st.integers(0, len(WHOLE)))
@@ -94,14 +94,14 @@ def test_buffers_are_not_given_back() -> None:
     pipeline = Pipeline(threads=2)
     with pipeline.chunks(PLAN) as chunks:
         assert sum(len(chunk) for chunk in chunks) == PLAN.nbytes
-        assert pipeline.buffers.lent <= 8 * LARGEST
+        assert pipeline.buffers.in_use <= 8 * LARGEST
     with pipeline.chunks(VAST) as chunks:
         for _ in range(6):
             future = chunks.take()
             assert future is not None
             assert len(future.result()) == LARGEST
     del future
-    assert wait_until(lambda: pipeline.buffers.lent == 0, 30)
+    assert wait_until(lambda: pipeline.buffers.in_use == 0, 30)
 
 
 def test_one_tensors_chunks_come_from_one_worker() -> None:
@@ -109,11 +109,11 @@ def test_one_tensors_chunks_come_from_one_worker() -> None:
     barrier = threading.Barrier(2)
     threads: set[str] = set()
 
-    def fill(tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
+    def fill(drawn: Drawn, first: int, out: Any, memo: Memo) -> None:
         if len(threads) < 2:
             threads.add(threading.current_thread().name)
             barrier.wait(60)  # passes only when two threads are inside at once
-        kernel().fill(tensor, first, out, memo)
+        kernel().fill(drawn, first, out, memo)
 
     watched.fill = fill  # type: ignore[method-assign]
     plan = plan_of(recipe_of(tensor(shape=[1 << 21])))
@@ -158,13 +158,13 @@ def test_stalled_stream_is_computed_for() -> None:
             chunk.result()
         del chunk
         chunks.stall()
-        assert wait_until(lambda: pipeline.buffers.lent == 0, 30)
+        assert wait_until(lambda: pipeline.buffers.in_use == 0, 30)
         done = len(watched.firsts)
         again = chunks.take()
         assert again is not None
         again.result()
         # One alone until the reader has taken it.
-        assert pipeline.buffers.lent == LARGEST
+        assert pipeline.buffers.in_use == LARGEST
         assert len(watched.firsts) == done + 1
 
 
@@ -193,7 +193,7 @@ def test_many_streams_pass_the_budget() -> None:
             future = chunks.take()
             assert future is not None
             held.append(future)
-            assert pipeline.buffers.lent <= (16 << 20) + len(held) * SMALLEST
+            assert pipeline.buffers.in_use <= (16 << 20) + len(held) * SMALLEST
     assert {len(future.result()) for future in held} == {SMALLEST}
     for chunks in streams:
         chunks.__exit__(None, None, None)
@@ -205,7 +205,7 @@ def test_failure_of_a_worker_is_swallowed() -> None:
         name = "broken"
         allocate = kernel().allocate
 
-        def fill(self, tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
+        def fill(self, drawn: Drawn, first: int, out: Any, memo: Memo) -> None:
             raise OSError("the device is gone")
 
     backend: Backend = Broken()
@@ -268,7 +268,7 @@ def test_buffer_is_written_after_a_failed_fill() -> None:
     watched = Watched()
     inside = threading.Event()
 
-    def fill(tensor: PlannedTensor, first: int, out: Any, memo: Memo) -> None:
+    def fill(drawn: Drawn, first: int, out: Any, memo: Memo) -> None:
         if first:
             raise OSError("the device is gone")
         inside.set()

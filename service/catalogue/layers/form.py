@@ -20,7 +20,7 @@ from typing import Literal
 from service.catalogue.model_schemes.role import RoleName
 from service.catalogue.schemes import Scheme
 from service.catalogue.tensor import Tensor
-from service.catalogue.weight import Source
+from service.catalogue.weight import View
 from service.numerics.fans import Fans
 
 Convention = Literal["pytorch", "keras", "flax", "caffe"]
@@ -153,7 +153,7 @@ class Parameter:
         """Return whether all of ``held`` is in ``other``, given that they overlap."""
         return self.at(other).keys() <= self.at(held).keys()
 
-    def source(self, held: Held, other: Held, drawn: Tensor) -> Source:
+    def view(self, held: Held, other: Held, drawn: Tensor) -> View:
         """Return where ``held`` is drawn: a block of ``other``, within which it is.
 
         Args:
@@ -173,7 +173,7 @@ class Parameter:
             straight = tuple(range(self.sizes["G"]))
             places = tuple(other.place(gate) for gate in held.gates or straight)
             shuffle = (axes.index("G"), places) if places != straight else None
-        return Source(drawn, tuple(self.sizes[a] for a in axes), tuple(block), order, shuffle)
+        return View(drawn, tuple(self.sizes[a] for a in axes), tuple(block), order, shuffle)
 
     def _elements(self, axes: Iterable[str]) -> int:
         return math.prod(self.sizes[axis] for axis in axes)

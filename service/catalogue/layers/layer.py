@@ -172,7 +172,7 @@ class Layer(Strict, ABC):
             bare = tensor(
                 self._name(held, convention), parameter.shape(held), None, dtype=self.dtype
             )
-            return Weight(bare, roles, parameter.source(held, others[0], made))
+            return Weight(bare, roles, parameter.view(held, others[0], made))
         inits = {own or other.init for other in others}
         if not inits and parameter.kind in ("bias", "norm"):
             # What the drawn network lacks does nothing in this one.

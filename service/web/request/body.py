@@ -9,7 +9,7 @@ from fastapi import HTTPException, Request
 
 from service.container.donor import DonorFile, donor_of
 from service.errors import RecipeTooLarge
-from service.plan import Plan, compile, grown
+from service.plan import Plan, compile, grow
 from service.recipe import Recipe, parse
 from service.settings import Settings
 from service.web.middleware.access_log import visit_of
@@ -62,7 +62,7 @@ async def planned(
         recipe = parse(text, settings)
         plan = compile(recipe, settings)
         if donor:
-            plan = grown(plan, donor_of(donor, settings))
+            plan = grow(plan, donor_of(donor, settings))
         return make(recipe, plan), len(plan.tensors)
 
     if donor is None and len(text) <= _TINY and _is_quick(recipe := parse(text, settings)):

@@ -91,7 +91,7 @@ class Bodies:
         self.metrics.bodies.set(self.slots.held)
         self.metrics.waiting.set(self.slots.waiting)
         self.metrics.tensors.set(self.tensors.held)
-        self.metrics.buffered.set(self.pipeline.buffers.lent)
+        self.metrics.buffered.set(self.pipeline.buffers.in_use)
         backend = self.pipeline.backend
         if isinstance(backend, CupyBackend):
             self.metrics.fallbacks.inc(backend.take_fallbacks())

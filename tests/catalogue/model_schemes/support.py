@@ -71,8 +71,8 @@ def inits_of(recipe: dict[str, Any]) -> dict[str, Scheme]:
     """Return the planned init of every tensor, and of every part of a packed one as name[part]."""
     found: dict[str, Scheme] = {}
     for tensor in plan_of(recipe).tensors:
-        for index, region in enumerate(tensor.regions):
-            found[f"{tensor.name}[{index}]" if len(tensor.regions) > 1 else tensor.name] = (
+        for index, region in enumerate(tensor.source.regions):
+            found[f"{tensor.name}[{index}]" if len(tensor.source.regions) > 1 else tensor.name] = (
                 region.scheme
             )
     return found

@@ -139,7 +139,7 @@ def test_ds_init(alpha: float, rule: str, degree: int) -> None:
         t for t in plan_of(over_layers(scheme, of)).tensors if t.name == "decoder.3.ffn.up.weight"
     )
     bound = root(mpf(6) / (WIDTH + INNER)) * alpha / root(root(4, degree))
-    assert row.regions[0].law.extremes[1] == pytest.approx(float(bound), rel=1e-9)
+    assert row.source.regions[0].law.extremes[1] == pytest.approx(float(bound), rel=1e-9)
 
 
 @pytest.mark.parametrize("mode", ["fan_out", "fan_in"])

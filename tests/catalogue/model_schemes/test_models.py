@@ -152,7 +152,7 @@ def test_explicit_recipe_draws_the_same_weights(name: str) -> None:
     again = plan_of({"seed": 1, "tensors": json.loads(json.dumps(tensors))})
     start, other = len(plan.header), len(again.header)
     assert bytes_of(plan, (start, start + 200_000)) == bytes_of(again, (other, other + 200_000))
-    assert [t.identity for t in plan.tensors] == [t.identity for t in again.tensors]
+    assert [t.source.identity for t in plan.tensors] == [t.source.identity for t in again.tensors]
 
 
 def _explicit(row: dict[str, Any]) -> dict[str, Any]:

@@ -215,9 +215,9 @@ def test_tower_in_a_dict_or_null_is_not_read() -> None:
 def test_packed_matrix_has_the_fans_of_three() -> None:
     recipe = model_recipe(GPT2, rules=[{"match": "*c_fc.weight", "init": "xavier_normal"}])
     rows = {row.name: row for row in plan_of(recipe).tensors}
-    qkv = rows["transformer.h.0.attn.c_attn.weight"].regions
+    qkv = rows["transformer.h.0.attn.c_attn.weight"].source.regions
     assert [region.geometry.fans.fan_out for region in qkv] == [8, 8, 8]
-    fans = rows["transformer.h.0.mlp.c_fc.weight"].regions[0].geometry.fans
+    fans = rows["transformer.h.0.mlp.c_fc.weight"].source.regions[0].geometry.fans
     assert (fans.fan_in, fans.fan_out) == (8, 32)
     roles = weights_of(GPT2)["transformer.h.0.attn.c_attn.weight"].roles
     assert [role.name for role in roles] == ["query", "key", "value"]

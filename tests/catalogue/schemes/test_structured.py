@@ -225,7 +225,7 @@ def test_moments_are_not_those_of_the_values() -> None:
     assert shapes.keys() | {*plain.split(), *others.split()} == set(SCHEMES)
     for name, (init, shape) in shapes.items():
         recipe = recipe_of(tensor(init, shape), seed=1, dtype="F64")
-        law = plan_of(recipe).tensors[0].regions[0].law
+        law = plan_of(recipe).tensors[0].source.regions[0].law
         w = values(init, shape)
         mean, std = law.moments
         low, high = law.extremes

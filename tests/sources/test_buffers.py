@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from service.stream.buffers import SMALLEST, Buffers
+from service.sources.buffers import SMALLEST, Buffers
 
 
 def test_block_that_is_looked_at_is_lent_again() -> None:
@@ -15,22 +15,22 @@ def test_block_that_is_looked_at_is_lent_again() -> None:
     for other in others:
         other[:] = 9
     assert bytes(end) == b"\7" * 10
-    assert buffers.lent == 41 * SMALLEST
+    assert buffers.in_use == 41 * SMALLEST
 
 
 def test_block_that_nobody_looks_at_is_lost() -> None:
     buffers = Buffers(budget=1 << 20)
     address = buffers.take(100).ctypes.data
-    assert buffers.lent == 0
+    assert buffers.in_use == 0
     assert buffers.take(200).ctypes.data == address
 
 
 def test_blocks_pile_up_when_streams_end() -> None:
     buffers = Buffers(budget=1 << 30)
     arrays = [buffers.take(1 << 20) for _ in range(100)]
-    assert buffers.lent == 100 << 20
+    assert buffers.in_use == 100 << 20
     arrays.clear()
-    assert buffers.lent == 0
+    assert buffers.in_use == 0
     assert sum(map(len, buffers._free.values())) <= 4
 
 
@@ -41,7 +41,7 @@ def test_small_block_is_lent_for_a_large_chunk() -> None:
     large = buffers.take(SMALLEST + 1)
     large[:] = 1
     assert len(large) == SMALLEST + 1
-    assert buffers.lent == 2 * SMALLEST
+    assert buffers.in_use == 2 * SMALLEST
 
 
 def test_budget_is_not_kept() -> None:
