@@ -1,4 +1,4 @@
-"""The application: routes, errors, cross-origin rules, and the pools that do its work."""
+"""The application: its routes, middleware and errors, over what all its requests share."""
 
 import asyncio
 import gc
@@ -10,14 +10,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 import service
-from service.backends import cpu_of, kind_of
 from service.settings import Settings
-from service.stream.pipeline import Pipeline
 from service.web import openapi
-from service.web.middleware.access_log import Visit, Visits
-from service.web.middleware.authorization import Authorization
+from service.web.context import RequestContext
+from service.web.middleware import AccessLog, Authorization
 from service.web.response import problems
-from service.web.response.bodies import Bodies
 from service.web.routes import (
     analysis,
     catalogue,
@@ -29,16 +26,10 @@ from service.web.routes import (
     recipes,
     weights,
 )
-from service.web.shared.drain import Drain
-from service.web.shared.library import Library
-from service.web.shared.manifests import Manifests
-from service.web.shared.metrics import Metrics
-from service.web.shared.planning import Planning
-from service.web.shared.quota import Quota
+from service.web.shared import Shared
 
 _DESCRIPTION = """Initial weights for every training stack: POST a JSON recipe, get a safetensors
 file. The same recipe gives the same bytes on every machine, whole or in slices, always."""
-
 
 _ALLOWED = [
     "Authorization",
@@ -50,7 +41,7 @@ _ALLOWED = [
     "X-Api-Key",
     "X-Request-Id",
 ]
-"""What a page in a browser may send beside what it always may."""
+"""Headers that a page of another origin may send."""
 
 _EXPOSED = [
     "Accept-Ranges",
@@ -68,32 +59,39 @@ _EXPOSED = [
     "X-Tensorseed-Backend",
     "X-Tensorseed-Generator",
 ]
-"""What a page in a browser may read of an answer."""
-
+"""Headers that a page of another origin may read."""
 
 _LAST = 1.0
-"""Seconds for answers that were cut off to come to an end."""
-
-
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    app.state.drain.watch()
-    yield
-    with suppress(TimeoutError):  # what was cut off is counted and logged before the process ends
-        async with asyncio.timeout(_LAST):
-            while app.state.visits:  # noqa: ASYNC110 - a few turns of the loop, once in a life
-                await asyncio.sleep(0)
-    app.state.manifests.close()
-    app.state.library.registry.close()
+"""Seconds for responses that were cut off to end."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the application.
 
     Args:
-        settings: Where and how to serve; from the environment if left out.
+        settings: Settings and limits; from the environment if left out.
+
+    Raises:
+        BackendUnavailable: The settings ask for GPUs, and there is none.
+        KernelUnavailable: The kernel is not available on this machine.
     """
     settings = settings or Settings()
+    # A plan is a hundred thousand small objects without cycles. Searching them for cycles as often
+    # as Python does by default would take a third of the time of planning.
+    gc.set_threshold(50_000, 20, 20)
+    shared = Shared.of(settings)
+    active: set[RequestContext] = set()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        shared.drain.watch()
+        yield
+        with suppress(TimeoutError):  # count and log what was cut off before the process ends
+            async with asyncio.timeout(_LAST):
+                while active:  # noqa: ASYNC110 - a few turns of the loop, once
+                    await asyncio.sleep(0)
+        shared.close()
+
     app = FastAPI(
         title="tensorseed",
         version=service.__version__,
@@ -101,37 +99,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url="/docs" if settings.docs else None,
         openapi_url="/openapi.json" if settings.docs else None,
         redoc_url=None,
-        lifespan=_lifespan,
+        lifespan=lifespan,
     )
-    app.state.settings = settings
-    # A plan is a hundred thousand small objects without cycles: looking through them as often as
-    # Python does by default would take a third of the time that planning takes.
-    gc.set_threshold(50_000, 20, 20)
-    app.state.planning = Planning(settings.threads)
-    app.state.pipeline = settings.pipeline()
-    app.state.metrics = _metrics(app.state.pipeline)
-    app.state.bodies = Bodies(app.state.pipeline, settings, app.state.metrics)
-    app.state.analyses = Quota(settings.max_analyses, "analyses", "max_analyses")
-    app.state.donors = Quota(settings.max_donors, "donors", "max_donors")
-    app.state.drain = Drain(settings.drain_delay)
-    app.state.visits = set[Visit]()
-    app.state.keys = settings.known_keys()
-    library = Library(settings, settings.registry(), app.state.planning)
-    app.state.library = library
-    app.state.manifests = Manifests(app.state.pipeline, library, settings.max_cached_tensors)
-    routers = [m.router for m in (weights, plan, analysis, recipes, names, catalogue, health)]
-    if settings.metrics:
-        routers.append(health.metrics_router)
-    if settings.playground:
-        routers.append(playground.router)
-    routers.append(hub.router)  # last, for its paths match much
-    for router in routers:
-        app.include_router(router)
-    own = [route for route in app.routes if isinstance(route, Route)]
-    app.state.routes = [*own, *(route for router in routers for route in router.routes)]
-    problems.install(app)
-    if app.state.keys:
-        app.add_middleware(Authorization, keys=app.state.keys)
+    app.state.shared = shared  # for tests; routes get it with their context
+    problems.install(app, _add_routes(app, settings))
+    if shared.keys:
+        app.add_middleware(Authorization, keys=shared.keys)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -140,11 +113,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_headers=_ALLOWED,
             expose_headers=_EXPOSED,
         )
-    app.add_middleware(Visits, metrics=app.state.metrics, under_way=app.state.visits)
+    app.add_middleware(AccessLog, shared=shared, active=active)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
     return app
 
 
-def _metrics(pipeline: Pipeline) -> Metrics:
-    about = {"backend": kind_of(pipeline.backend), "kernel": cpu_of(pipeline.backend).name}
-    return Metrics({"version": service.__version__, "generator": "v1", **about})
+def _add_routes(app: FastAPI, settings: Settings) -> list[Route]:
+    """Add the routers to an application, and return all of its routes."""
+    modules = (weights, plan, analysis, recipes, names, catalogue, health)
+    routers = [module.router for module in modules]
+    if settings.metrics:
+        routers.append(health.metrics_router)
+    if settings.playground:
+        routers.append(playground.router)
+    routers.append(hub.router)  # last, because its paths match many others
+    for router in routers:
+        app.include_router(router)
+    own = [route for route in app.routes if isinstance(route, Route)]
+    added = [route for router in routers for route in router.routes if isinstance(route, Route)]
+    return [*own, *added]

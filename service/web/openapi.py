@@ -11,7 +11,7 @@ from service.analysis.question import Calibration, Question
 from service.catalogue.schemes import SCHEMES
 from service.recipe import Recipe
 from service.web.middleware.authorization import OPEN
-from service.web.request.multipart import DONOR_FORM, Names
+from service.web.request.multipart import DONOR_FORM, Fields
 from service.web.request.multipart import MEDIA_TYPE as MULTIPART
 from service.web.response.problems import MEDIA_TYPE, SCHEMA
 
@@ -79,7 +79,7 @@ def _schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REFERENCE.format(model=kind.__name__)}
 
 
-def with_form(body: dict[str, Any], names: Names) -> dict[str, Any]:
+def with_form(body: dict[str, Any], names: Fields) -> dict[str, Any]:
     """Return the request body of a route that also takes its JSON in a form, beside a file.
 
     Args:
@@ -121,6 +121,31 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
+
+
+FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file.",
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": {}},
+        },
+        "headers": {
+            "ETag": {
+                "description": "Equal tags mean equal bytes, always.",
+                "schema": {"type": "string"},
+            },
+            "Repr-Digest": {
+                "description": "The file's SHA-256, once its manifest.json was requested.",
+                "schema": {"type": "string"},
+            },
+        },
+    },
+    206: {"description": "The requested range."},
+    304: {"description": "The client has the file already."},
+    **problems(404, 412, 416, 422, 429, 503),
+}
+"""The responses of routes that return files."""
 
 
 _SECURITY = {

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.settings import Settings
 from service.web import logs
-from service.web.shared.metrics import FOLDER
+from service.web.metrics import FOLDER
 
 EXTENSION = "tensorseed"
 """Name in an ASGI scope's extensions under which its `Connection` is."""

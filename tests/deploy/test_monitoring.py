@@ -65,7 +65,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     with TestClient(app) as client:
         client.post("/v1/weights", json=recipe_of(tensor()))
         client.get("/v1/r/nothing")
-        app.state.metrics.aborted.labels("client").inc()
+        app.state.shared.metrics.aborted.labels("client").inc()
         text = client.get("/metrics").text
     found: dict[str, set[str]] = defaultdict(set)
     for family in text_string_to_metric_families(text):

@@ -24,8 +24,8 @@ from service.recipe.link import MAX_LINK, link_of
 from service.settings import Settings
 from tests.deploy.proxy import NGINX, PATIENCE, Answer, Proxy, free_port, proxy
 from tests.support import ROOT, file_of, recipe_of, tensor, wait_until
-from tests.web.request.test_upload import parts, stored
-from tests.web.response.test_bodies import MIB, connected, read_some, request_bytes
+from tests.web.request.test_form import parts, stored
+from tests.web.response.test_weights import MIB, connected, read_some, request_bytes
 from tests.web.test_life import SMALL, VAST, count
 from tools.live import LiveServer, live_server
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.support import file_of, recipe_of, tensor, wait_until
-from tests.web.response.test_bodies import LARGE, MIB, connected, read_some, request_bytes
+from tests.web.response.test_weights import LARGE, MIB, connected, read_some, request_bytes
 from tools.live import LiveServer, live_server
 
 VAST = recipe_of(tensor(shape=[1 << 10, 1 << 28]), seed=3)  # 1 TiB

@@ -1,173 +1,114 @@
-"""Every request from its head to the end of its answer: its id, what it holds, counts and a log."""
+"""The access log: every request has an id, is counted, and writes a line when it has ended."""
 
 import asyncio
 import logging
-import re
 import time
-from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import truncate
+from service.web.context import RequestContext
 from service.web.logs import ACCESS, REQUEST
-from service.web.server import connection_of
-from service.web.shared.metrics import Metrics
+from service.web.shared import Shared
 
-_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "OPTIONS"}
+"""Methods that metrics tell apart; clients could invent any number of others."""
+
 _log = logging.getLogger(ACCESS)
 
 
-class Visit:
-    """One request and its answer.
+class AccessLog:
+    """The outermost middleware: it makes a request's context and ends it.
 
     Args:
-        scope: The request's.
+        app: The application.
+        shared: What all requests share.
+        active: The contexts of requests that have not ended.
     """
 
-    def __init__(self, scope: Scope) -> None:
-        asked = dict(scope["headers"]).get(b"x-request-id", b"")
-        self.id = asked.decode() if _ID.fullmatch(asked) else uuid4().hex
-        self.client = scope["client"][0] if scope.get("client") else ""
-        self.key = ""
-        self.started = time.perf_counter()
-        self.status = 0
-        self.sent = 0
-        self.tensors = 0
-        """How many it holds of those that may be under way."""
-        self.ended = ""
-        """Who or what ended the answer early: client, stall, deadline, shutdown or error."""
-        self.is_complete = False
-        self._has_body = scope["method"] != "HEAD"
-        self._connection = connection_of(scope)
-        self._last: list[Callable[[], object]] = []
-
-    @property
-    def owner(self) -> str:
-        """Whose share of the service it counts for: its key's, or else its address's."""
-        return self.key or self.client
-
-    @property
-    def header(self) -> tuple[bytes, bytes]:
-        """Its id, as every answer has it."""
-        return b"x-request-id", self.id.encode()
-
-    def settle(self, message: Message) -> None:
-        """Count a message that the server has taken, as it does for clients that have gone too."""
-        if message["type"] == "http.response.body":
-            self.sent += len(message.get("body", b"")) if self._has_body else 0
-            is_lost = self._connection is not None and self._connection.is_lost
-            self.is_complete = not (message.get("more_body", False) or self.ended or is_lost)
-
-    def finally_(self, call: Callable[[], object]) -> None:
-        """Have something done when the answer has ended."""
-        self._last.append(call)
-
-    def end(self) -> None:
-        """Do what was to be done in the end."""
-        while self._last:
-            self._last.pop()()
-
-
-def visit_of(scope: Scope) -> Visit:
-    """Return the visit that a request is."""
-    visit: Visit = scope["tensorseed.visit"]
-    return visit
-
-
-class Visits:
-    """Middleware around all else.
-
-    Args:
-        app: What answers.
-        metrics: Where requests are counted.
-        under_way: Those that have not ended, for whoever waits for them.
-    """
-
-    def __init__(self, app: ASGIApp, metrics: Metrics, under_way: set[Visit]) -> None:
+    def __init__(self, app: ASGIApp, shared: Shared, active: set[RequestContext]) -> None:
         self._app = app
-        self._metrics = metrics
-        self._under_way = under_way
+        self._shared = shared
+        self._metrics = shared.metrics
+        self._active = active
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and take note of what becomes of it."""
+        """Pass a request on, and record what becomes of it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        visit = scope["tensorseed.visit"] = Visit(scope)
-        REQUEST.set(visit.id)
+        context = RequestContext(scope, receive, self._shared)
+        request_id = (b"x-request-id", context.id.encode())
+        REQUEST.set(context.id)
 
-        async def tell(message: Message) -> None:
+        async def record(message: Message) -> None:
             if message["type"] == "http.response.start":
-                visit.status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), visit.header]}
-            elif not visit.sent and (message.get("body") or not message.get("more_body")):
-                self._first(scope, visit)
+                context.status = message["status"]
+                message = {**message, "headers": [*message.get("headers", ()), request_id]}
+            elif not context.sent and (message.get("body") or not message.get("more_body")):
+                took = time.perf_counter() - context.started
+                self._metrics.first_byte.labels(_route(scope)).observe(took)
             await send(message)
-            visit.settle(message)
+            context.record_sent(message)
 
-        self._under_way.add(visit)
+        self._active.add(context)
         self._metrics.in_flight.inc()
         try:
-            await self._app(scope, receive, tell)
+            await self._app(scope, receive, record)
         except asyncio.CancelledError:
-            visit.ended = visit.ended or "shutdown"
+            context.ended = context.ended or "shutdown"
             raise
         except BaseException:
-            visit.ended = "error"
-            visit.status = visit.status or 500
+            context.ended = "error"
+            context.status = context.status or 500
             raise
         finally:
-            visit.end()
+            context.end()
             self._metrics.in_flight.dec()
-            self._count(scope, visit)
-            self._under_way.discard(visit)
+            self._count(scope, context)
+            self._active.discard(context)
 
-    def _first(self, scope: Scope, visit: Visit) -> None:
-        took = time.perf_counter() - visit.started
-        self._metrics.first_byte.labels(_route(scope)).observe(took)
-
-    def _count(self, scope: Scope, visit: Visit) -> None:
-        metrics, method = self._metrics, scope["method"]
-        method = method if method in {"GET", "HEAD", "POST", "PUT", "OPTIONS"} else "other"
-        metrics.requests.labels(method, _route(scope), str(visit.status)).inc()
-        metrics.sent.inc(visit.sent)
-        if not visit.is_complete:
-            visit.ended = visit.ended or "client"
-            metrics.aborted.labels(visit.ended).inc()
+    def _count(self, scope: Scope, context: RequestContext) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(method, _route(scope), str(context.status)).inc()
+        self._metrics.sent.inc(context.sent)
+        if not context.is_complete:
+            context.ended = context.ended or "client"
+            self._metrics.aborted.labels(context.ended).inc()
         if _log.isEnabledFor(logging.INFO):
-            self._write(scope, visit)
+            _write(scope, context)
 
-    def _write(self, scope: Scope, visit: Visit) -> None:
-        took = time.perf_counter() - visit.started
-        path, client = printable(scope["path"]), printable(visit.client)
-        about: dict[str, Any] = {
-            "client": client,
-            "method": scope["method"],
-            "path": path,
-            "route": _route(scope),
-            "status": visit.status,
-            "bytes": visit.sent,
-            "seconds": round(took, 6),
-        }
-        about |= {"key": visit.key} if visit.key else {}
-        about |= {} if visit.is_complete else {"aborted": visit.ended}
-        _log.info(
-            "%s %s %s %s %d %d bytes %.3f s",
-            client,
-            scope["method"],
-            path,
-            "ok" if visit.is_complete else visit.ended,
-            visit.status,
-            visit.sent,
-            took,
-            extra=about,
-        )
+
+def _write(scope: Scope, context: RequestContext) -> None:
+    took = time.perf_counter() - context.started
+    path, client = printable(scope["path"]), printable(context.client)
+    fields: dict[str, Any] = {
+        "client": client,
+        "method": scope["method"],
+        "path": path,
+        "route": _route(scope),
+        "status": context.status,
+        "bytes": context.sent,
+        "seconds": round(took, 6),
+    }
+    fields |= {"key": context.key} if context.key else {}
+    fields |= {} if context.is_complete else {"aborted": context.ended}
+    _log.info(
+        "%s %s %s %s %d %d bytes %.3f s",
+        client,
+        scope["method"],
+        path,
+        "ok" if context.is_complete else context.ended,
+        context.status,
+        context.sent,
+        took,
+        extra=fields,
+    )
 
 
 def printable(text: str) -> str:
-    r"""Return a client's text, and not too much of it, without what ends a line or moves a cursor.
+    r"""Return a client's text, truncated, with line ends and terminal controls escaped.
 
     >>> printable("a\nb")
     'a\\nb'
@@ -176,5 +117,5 @@ def printable(text: str) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """Return a request's path as the routes are written; of others there would be no end."""
+    """Return the path of the matched route; clients could invent any number of other paths."""
     return getattr(scope.get("route"), "path", "none")

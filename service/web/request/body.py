@@ -1,117 +1,63 @@
-"""From a request to a plan: the body read under a cap, parsed and compiled off the event loop."""
+"""The body of a request, read under a limit and a timeout."""
 
 import asyncio
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import TypeVar
 
 from fastapi import HTTPException, Request
 
-from service.container.donor import DonorFile, donor_of
+from service.container.donor import DonorFile
 from service.errors import RecipeTooLarge
-from service.plan import Plan, compile, grow
-from service.recipe import Recipe, parse
-from service.settings import Settings
-from service.web.middleware.access_log import visit_of
-from service.web.request import upload as form
-from service.web.request.multipart import DONOR_FORM, MEDIA_TYPE, Names
-from service.web.response.bodies import Bodies
-from service.web.shared.planning import Planning
+from service.web.context import RequestContext
+from service.web.request import form
+from service.web.request.multipart import Fields
 
-_TINY = 2_000
-"""Bytes of a recipe whose plan, if it `_is_quick`, takes about as long as changing threads."""
-
-_QUICK = {"zeros", "ones", "constant", "uniform", "normal", "xavier", "kaiming", "lecun"}
-
-_SHORTEST = 80
-"""Bytes of a recipe that may describe a tensor."""
+BYTES_PER_TENSOR = 80
+"""Bytes of a recipe that may describe a tensor, at least."""
 
 
-Made = TypeVar("Made")
-
-
-async def planned(
-    request: Request, make: Callable[[Recipe, Plan], Made], *, takes_donor: bool = False
-) -> Made:
-    """Return what is made of the recipe in a request's body.
+async def form_body(context: RequestContext, fields: Fields) -> tuple[bytes, DonorFile]:
+    """Return the JSON text and the file of a form.
 
     Args:
-        request: Its body is read here.
-        make: From the recipe and its plan, in the same thread that compiles it.
-        takes_donor: Whether the body may be a form with a donor, from which the plan is grown.
+        context: The request's, whose media type is a form's.
+        fields: The names of the form's fields.
 
     Raises:
-        HTTPException: 415 for another media type or an encoded body, 408 for one that stalls; and
-            what `form.received` raises.
-        RecipeTooLarge: Declared or sent, more than ``max_body_bytes``.
-        Busy: As many tensors, or donors, are under way as may be at once.
-        MalformedRecipe: Not strict JSON.
-        InvalidRecipe: It cannot be carried out.
-        UnreadableFile: The donor is not a safetensors file.
-    """
-    settings: Settings = request.app.state.settings
-    bodies: Bodies = request.app.state.bodies
-    visit, donor = visit_of(request.scope), None
-    if takes_donor and media_type_of(request) == MEDIA_TYPE:
-        text, donor = await form_of(request, DONOR_FORM)
-        bodies.hold_tensors(visit, len(text) // _SHORTEST)
-    else:
-        text = await json_of(request)
-
-    def work() -> tuple[Made, int]:
-        recipe = parse(text, settings)
-        plan = compile(recipe, settings)
-        if donor:
-            plan = grow(plan, donor_of(donor, settings))
-        return make(recipe, plan), len(plan.tensors)
-
-    if donor is None and len(text) <= _TINY and _is_quick(recipe := parse(text, settings)):
-        return make(recipe, compile(recipe, settings))
-    planning: Planning = request.app.state.planning
-    made, tensors = await planning.run(text, work)
-    bodies.hold_tensors(visit, tensors)
-    return made
-
-
-async def form_of(request: Request, names: Names) -> tuple[bytes, DonorFile]:
-    """Return the text and the file of a request, which says that it is a form.
-
-    Raises:
-        HTTPException: 415 for an encoded body; and what `form.received` raises.
+        HTTPException: 415 for an encoded body; and what `form.receive` raises.
         RecipeTooLarge: The text has more than ``max_body_bytes``.
-        Busy: As many files are there as may be at once.
+        Busy: As many files are on disk as may be.
     """
-    _check_encoding(request)
-    return await form.received(request, names)
+    _check_encoding(context.request)
+    return await form.receive(context, fields)
 
 
-async def json_of(request: Request) -> bytes:
-    """Return the body of a request, which says that it is JSON.
+async def json_body(context: RequestContext) -> bytes:
+    """Return the body of a request, which has to be JSON.
 
     Raises:
         HTTPException: 415 for another media type or an encoded body, 408 for one that stalls.
         RecipeTooLarge: Declared or sent, more than ``max_body_bytes``.
     """
-    if media_type_of(request) != "application/json":
+    if media_type(context.request) != "application/json":
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON with Content-Type: application/json"
         )
-    return await received(request)
+    return await raw_body(context)
 
 
-async def received(request: Request) -> bytes:
+async def raw_body(context: RequestContext) -> bytes:
     """Return the body of a request, of any media type.
 
     Raises:
         HTTPException: 415 for an encoded body, 408 for one that stalls.
         RecipeTooLarge: Declared or sent, more than ``max_body_bytes``.
     """
-    settings: Settings = request.app.state.settings
-    _check_encoding(request)
-    _check_length(request, settings)
+    settings = context.shared.settings
+    _check_encoding(context.request)
+    _check_length(context.request, settings.max_body_bytes)
     try:
         async with asyncio.timeout(settings.body_timeout):
-            return await _read(request, settings.max_body_bytes)
+            return await _read(context, settings.max_body_bytes)
     except TimeoutError:
         raise HTTPException(
             HTTPStatus.REQUEST_TIMEOUT,
@@ -120,18 +66,8 @@ async def received(request: Request) -> bytes:
         ) from None
 
 
-def _is_quick(recipe: Recipe) -> bool:
-    """Return whether a tiny recipe has nothing whose plan or first bytes could take long."""
-    if recipe.layers or recipe.model is not None:
-        return False
-    schemes = [recipe.init, *(t.init for t in recipe.tensors), *(r.init for r in recipe.rules)]
-    return all(scheme is None or scheme.scheme in _QUICK for scheme in schemes) and not any(
-        tensor.parts or tensor.slice or tensor.draw for tensor in recipe.tensors
-    )
-
-
-def media_type_of(request: Request) -> str:
-    """Return what a request says that its body is, without parameters."""
+def media_type(request: Request) -> str:
+    """Return the media type that a request declares, in lower case, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -142,22 +78,20 @@ def _check_encoding(request: Request) -> None:
         )
 
 
-def _check_length(request: Request, settings: Settings) -> None:
+def _check_length(request: Request, limit: int) -> None:
     declared = request.headers.get("content-length", "")
-    waits = "expect" in request.headers  # has sent nothing yet, and need not
-    most = settings.max_body_bytes if waits else form.DISCARDED * settings.max_body_bytes
+    waits = "expect" in request.headers  # the client has sent nothing yet, and need not
+    most = limit if waits else form.DISCARDED * limit
     if declared.isdecimal() and int(declared[:20]) > most:
-        raise _too_large(f"{declared[:20]} bytes were announced", settings.max_body_bytes)
+        raise _too_large(f"{declared[:20]} bytes were announced", limit)
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    bodies: Bodies = request.app.state.bodies
-    visit = visit_of(request.scope)
+async def _read(context: RequestContext, limit: int) -> bytes:
     text, total = bytearray(), 0
-    async for piece in request.stream():
+    async for piece in context.request.stream():
         total += len(piece)
         if total <= limit:
-            bodies.hold_tensors(visit, total // _SHORTEST)
+            context.hold_tensors(total // BYTES_PER_TENSOR)
             text += piece
         elif total > form.DISCARDED * limit:
             break

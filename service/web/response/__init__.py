@@ -1,1 +1,1 @@
-"""Answers on their way out."""
+"""Responses: weights as they are computed, files in whole or in part, problem documents."""

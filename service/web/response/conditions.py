@@ -1,4 +1,4 @@
-"""What a request asks for of a file that the client may have in part: RFC 9110, 13 and 14."""
+"""Conditional and range requests: RFC 9110, sections 13 and 14."""
 
 import re
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ _TAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
 class Selection(NamedTuple):
-    """What to answer.
+    """What to respond with.
 
     Args:
         status: 200, 206, 304, 412 or 416.
-        start: First byte of the file that is asked for.
+        start: First requested byte of the file.
         stop: Byte after the last.
     """
 
@@ -24,15 +24,15 @@ class Selection(NamedTuple):
 
 
 def select(method: str, headers: Mapping[str, str], etag: str, nbytes: int) -> Selection:
-    """Return what of a file answers a request, conditions in the standard's order (13.2.2).
+    """Return which part of a file a request gets, with conditions in the standard's order (13.2.2).
 
-    Several ranges at once, another unit or what is not understood gets all of the file, as the
-    standard allows; so does a condition on a date, for files have none.
+    Several ranges, another unit and an unreadable header get the whole file, as the standard
+    allows. So does a condition on a date, because files have none.
 
     Args:
         method: GET or HEAD.
         headers: The request's, lower-case.
-        etag: The file's tag, a strong one.
+        etag: The file's strong entity tag.
         nbytes: Its length.
 
     >>> select("GET", {"range": "bytes=-3"}, '"a"', 10)[1:]
@@ -54,7 +54,7 @@ def select(method: str, headers: Mapping[str, str], etag: str, nbytes: int) -> S
 
 
 def _span(header: str, nbytes: int) -> tuple[int, int] | None:
-    """Return what a Range header asks for, [start, stop) within the file; None if nothing."""
+    """Return the range that a Range header asks for, [start, stop); None if it asks for none."""
     found = _RANGE.fullmatch(header)
     if found is None:
         return None

@@ -1,56 +1,57 @@
-"""Files as answers: in whole or in part, or only that they have not changed."""
+"""Files as responses: in whole or in part, or only that they have not changed."""
 
 import base64
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException
 from starlette.responses import Response
 
 from service.checkpoint.files import WEIGHTS, File, TextFile, WeightFile
 from service.plan import Plan
-from service.web.openapi import problems
-from service.web.response.bodies import Bodies, PlanResponse
+from service.web.context import RequestContext
 from service.web.response.conditions import select
+from service.web.response.weights import WeightsResponse
 
 IMMUTABLE = "public, max-age=31536000, immutable, no-transform"
-"""How long an answer may be kept whose URL never means anything else."""
+"""Cache-Control of a URL whose content never changes."""
 
 REVALIDATED = "no-cache"
-"""How long one may be kept without asking whose URL may mean something else tomorrow."""
+"""Cache-Control of a URL whose content may change."""
 
 
-def whole(plan: Plan, bodies: Bodies) -> PlanResponse:
-    """Return the answer to a recipe: all of its file, the first bytes computed by this thread."""
-    headers = {"Content-Length": str(plan.nbytes), "X-Tensorseed-Backend": bodies.kind}
+def weights_response(context: RequestContext, plan: Plan) -> WeightsResponse:
+    """Return all of a planned file, its first bytes computed by the calling thread."""
+    shared = context.shared
+    headers = {"Content-Length": str(plan.nbytes), "X-Tensorseed-Backend": shared.backend}
     headers |= _described(WeightFile(WEIGHTS, plan))
-    head = bodies.pipeline.head(plan)
-    return PlanResponse(plan, bodies, (0, plan.nbytes), headers, head)
+    head = shared.pipeline.head(plan)
+    return WeightsResponse(context, plan, (0, plan.nbytes), headers, head)
 
 
-def answer(
-    request: Request,
+def file_response(
+    context: RequestContext,
     file: File,
     *,
     cache: str,
     sha256: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return what a GET or HEAD request asks of a file. HEAD generates nothing.
+    """Return what a GET or HEAD request asks for of a file. HEAD computes nothing.
 
     Args:
-        request: Its method and conditions count.
-        file: What its URL means.
-        cache: How long the answer may be kept: `IMMUTABLE` or `REVALIDATED`.
-        sha256: Of weights, in hexadecimal, where it is known.
-        headers: What else to send.
+        context: The request's; its method and conditional headers decide.
+        file: The file of its URL.
+        cache: Cache-Control: `IMMUTABLE` or `REVALIDATED`.
+        sha256: The digest of weights in hexadecimal, if it is known.
+        headers: Further response headers.
 
     Raises:
-        HTTPException: 412 or 416: the conditions or the range rule all of it out.
+        HTTPException: 412 or 416: the conditions fail, or the range is not in the file.
     """
+    request = context.request
     status, start, stop = select(request.method, request.headers, file.etag, file.nbytes)
-    if request.app.state.keys:
+    if context.shared.keys:
         cache = cache.replace("public", "private")
     known = {"ETag": file.etag, "Accept-Ranges": "bytes", "Cache-Control": cache, **(headers or {})}
     if isinstance(file, TextFile):
@@ -66,12 +67,12 @@ def answer(
         known["Content-Range"] = f"bytes {start}-{stop - 1}/{file.nbytes}"
     if isinstance(file, TextFile):
         return Response(file.text[start:stop], status, known)
-    known["X-Tensorseed-Backend"] = request.app.state.bodies.kind
+    known["X-Tensorseed-Backend"] = context.shared.backend
     if request.method == "HEAD":
         return Response(status_code=status, headers=known)
-    body = PlanResponse(file.plan, request.app.state.bodies, (start, stop), known)
-    body.status_code = status
-    return body
+    response = WeightsResponse(context, file.plan, (start, stop), known)
+    response.status_code = status
+    return response
 
 
 def _raise_if_refused(status: HTTPStatus, file: File, headers: dict[str, str]) -> None:
@@ -83,6 +84,7 @@ def _raise_if_refused(status: HTTPStatus, file: File, headers: dict[str, str]) -
 
 
 def _described(file: File) -> dict[str, str]:
+    """Return the headers that describe a file."""
     if isinstance(file, TextFile):
         kind, special = "inline", {"Content-Type": "application/json"}
     else:
@@ -93,28 +95,3 @@ def _described(file: File) -> dict[str, str]:
         "ETag": file.etag,
         **special,
     }
-
-
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The file.",
-        "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
-            "application/json": {"schema": {}},
-        },
-        "headers": {
-            "ETag": {
-                "description": "The same tag is the same bytes, always.",
-                "schema": {"type": "string"},
-            },
-            "Repr-Digest": {
-                "description": "The file's SHA-256, once its manifest.json was asked for.",
-                "schema": {"type": "string"},
-            },
-        },
-    },
-    206: {"description": "The range that was asked for."},
-    304: {"description": "The client has it already."},
-    **problems(404, 412, 416, 422, 429, 503),
-}
-"""What the routes of files answer, for the OpenAPI document."""

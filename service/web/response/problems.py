@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match
+from starlette.routing import Match, Route
 
 from service.errors import (
     Busy,
@@ -26,6 +27,7 @@ from service.errors import (
     UnreadableLink,
     truncate,
 )
+from service.web.context import context_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -96,9 +98,9 @@ def problem(
 
     Args:
         status: HTTP status.
-        detail: What is wrong, for people.
+        detail: What is wrong, for people to read.
         kind: Last part of the problem's URN; empty is ``about:blank``.
-        errors: The places in the recipe; as many of the first as fit.
+        errors: The errors in the recipe; as many as fit, the first ones.
         headers: Further response headers.
     """
     document: dict[str, object] = {
@@ -122,9 +124,9 @@ async def _of_package(request: Request, error: Any) -> Response:
     status, kind = _STATUSES[type(error)]
     errors = error.problems if isinstance(error, InvalidRecipe) else ()
     detail = str(error)
-    if isinstance(error, RegistryUnavailable):  # its words are for whoever runs the service
+    if isinstance(error, RegistryUnavailable):  # its message is for the operator
         logging.getLogger("tensorseed").warning("%s", error)
-        request.app.state.metrics.registry_errors.inc()
+        context_of(request.scope).shared.metrics.registry_errors.inc()
         detail = "weights and links need no registry; all else works again when it is back"
     if isinstance(error, UnreadableFile):
         detail = f"the file of the form: {detail}"
@@ -134,23 +136,23 @@ async def _of_package(request: Request, error: Any) -> Response:
     return problem(status, detail, kind=kind, errors=errors, headers=headers)
 
 
-async def _of_http(request: Request, error: Any) -> Response:
+async def _of_http(request: Request, error: Any, routes: Sequence[Route]) -> Response:
     detail, headers = error.detail, error.headers
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers = {"Allow": ", ".join(_methods(request))}
+        headers = {"Allow": ", ".join(_methods(request, routes))}
     if detail == HTTPStatus(error.status_code).phrase:
         detail = f"{request.method} {truncate(request.url.path)}: {detail.lower()}"
     return problem(error.status_code, detail, headers=headers)
 
 
-def _methods(request: Request) -> list[str]:
-    """Return what may be asked of a path; the router knows only the first route that has it."""
+def _methods(request: Request, routes: Sequence[Route]) -> list[str]:
+    """Return the methods of a path; the router itself knows only those of the first match."""
     scope = dict(request.scope)
     allowed = {
         method
-        for route in request.app.state.routes
+        for route in routes
         if route.matches(scope)[0] is not Match.NONE
-        for method in route.methods
+        for method in route.methods or ()
     }
     return sorted(allowed)
 
@@ -167,16 +169,21 @@ async def _of_departed(_: Request, __: Exception) -> Response:
 async def _of_defect(request: Request, error: Exception) -> Response:
     where = ascii(truncate(request.url.path))
     logging.getLogger("tensorseed").error("defect in %s", where, exc_info=error)
-    headers = {"X-Request-Id": request.scope["tensorseed.visit"].id}
+    headers = {"X-Request-Id": context_of(request.scope).id}
     detail = "a defect of the service; it was logged"
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=headers)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of ``app``, the framework's included, with a problem document."""
+def install(app: FastAPI, routes: Sequence[Route]) -> None:
+    """Respond to every error of an application, the framework's included, with a problem document.
+
+    Args:
+        app: The application.
+        routes: Its routes, for the methods that a path allows.
+    """
     for error in _STATUSES:
         app.add_exception_handler(error, _of_package)
-    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(HTTPException, partial(_of_http, routes=routes))
     app.add_exception_handler(RequestValidationError, _of_parameters)
     app.add_exception_handler(ClientDisconnect, _of_departed)
     app.add_exception_handler(Exception, _of_defect)

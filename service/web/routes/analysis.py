@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from service.analysis import analyse, batch_of, calibrate
@@ -13,12 +13,11 @@ from service.analysis.question import Calibration, Question
 from service.container.donor import donor_of
 from service.settings import Settings
 from service.stream.pipeline import Pipeline
-from service.web.middleware.access_log import visit_of
+from service.web.context import Context, RequestContext
 from service.web.openapi import body_of, problems, with_form
-from service.web.request.body import form_of, json_of, media_type_of
+from service.web.request import form_body, json_body, media_type
 from service.web.request.multipart import BATCH_FORM
 from service.web.request.multipart import MEDIA_TYPE as MULTIPART
-from service.web.shared.quota import Quota
 
 router = APIRouter(prefix="/v1", tags=["analysis"])
 
@@ -55,42 +54,38 @@ _CALIBRATION = with_form(body_of(Calibration, {"tanh": _TANH}), BATCH_FORM)
 
 
 @router.post("/analysis", response_class=Response, responses=_ANALYSED, openapi_extra=_QUESTION)
-async def analysis(request: Request) -> Response:
+async def analysis(context: Context) -> Response:
     """Tell what a recipe's layers do to signals and gradients, and which init suits them."""
-    return await _answered(request, await json_of(request), analyse)
+    return await _respond(context, await json_body(context), analyse)
 
 
 @router.post(
     "/calibrate", response_class=Response, responses=_CALIBRATED, openapi_extra=_CALIBRATION
 )
-async def calibration(request: Request) -> Response:
+async def calibration(context: Context) -> Response:
     """Find LSUV's gain for each layer, on a seeded Gaussian batch or one that is sent."""
-    if media_type_of(request) != MULTIPART:
-        return await _answered(request, await json_of(request), calibrate)
-    text, file = await form_of(request, BATCH_FORM)
+    if media_type(context.request) != MULTIPART:
+        return await _respond(context, await json_body(context), calibrate)
+    text, file = await form_body(context, BATCH_FORM)
 
     def on_batch(text: bytes, settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
-        given = batch_of(donor_of(file, settings), settings)
-        return calibrate(text, settings, pipeline, given)
+        batch = batch_of(donor_of(file, settings), settings)
+        return calibrate(text, settings, pipeline, batch)
 
-    return await _answered(request, text, on_batch)
+    return await _respond(context, text, on_batch)
 
 
-async def _answered(
-    request: Request, text: bytes, work: Callable[[bytes, Settings, Pipeline], dict[str, Any]]
+async def _respond(
+    context: RequestContext,
+    text: bytes,
+    work: Callable[[bytes, Settings, Pipeline], dict[str, Any]],
 ) -> Response:
-    """Answer in a thread, once there is a place for it.
+    """Return the result of work done in a thread, once the quota of analyses allows it.
 
     Raises:
-        Busy: There was none in the time that a request may wait.
+        Busy: It did not within ``queue_timeout``.
     """
-    settings: Settings = request.app.state.settings
-    places: Quota = request.app.state.analyses
-    owner = visit_of(request.scope).owner
-    await places.wait(owner, settings.queue_timeout)
-    try:
-        pipeline = request.app.state.pipeline
-        found = await to_thread.run_sync(work, text, settings, pipeline)
-    finally:
-        places.give(owner)
-    return Response(json.dumps(found, ensure_ascii=False), media_type="application/json")
+    shared = context.shared
+    async with shared.quotas.analyses.one(context.owner, shared.settings.queue_timeout):
+        result = await to_thread.run_sync(work, text, shared.settings, shared.pipeline)
+    return Response(json.dumps(result, ensure_ascii=False), media_type="application/json")

@@ -3,17 +3,15 @@
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 import service
-from service.backends import cpu_of, kind_of
 from service.catalogue.schemes import SCHEMES
 from service.numerics.cast import DTYPES
 from service.settings import Settings
-from service.web.response.bodies import Bodies
-from service.web.shared.drain import Drain
-from service.web.shared.metrics import CONTENT_TYPE, Metrics
+from service.web.context import Context
+from service.web.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])
@@ -33,14 +31,13 @@ async def livez() -> dict[str, str]:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_class=Response, responses=_READY)
-async def readyz(request: Request) -> Response:
+async def readyz(context: Context) -> Response:
     """Say whether the server takes work, or has been told to end.
 
     The registry has no part in it: weights and links need none, and a database that is away is away
     for every replica, so that none would be left.
     """
-    drain: Drain = request.app.state.drain
-    if drain.has_begun:
+    if context.shared.drain.has_begun:
         return JSONResponse({"status": "draining"}, HTTPStatus.SERVICE_UNAVAILABLE)
     return JSONResponse({"status": "ok"})
 
@@ -63,19 +60,19 @@ async def version() -> dict[str, str]:
 
 
 @router.get("/info")
-async def info(request: Request) -> dict[str, Any]:
+async def info(context: Context) -> dict[str, Any]:
     """Return what this server can do, and its limits."""
-    settings: Settings = request.app.state.settings
+    shared = context.shared
     return {
         "name": "tensorseed",
         "version": service.__version__,
         "generators": ["v1"],
         "dtypes": list(DTYPES),
         "schemes": list(SCHEMES),
-        "backend": kind_of(request.app.state.pipeline.backend),
-        "kernel": cpu_of(request.app.state.pipeline.backend).name,
+        "backend": shared.backend,
+        "kernel": shared.kernel,
         "limits": {
-            name: getattr(settings, name)
+            name: getattr(shared.settings, name)
             for name in Settings.model_fields
             if name.startswith("max_")
         },
@@ -87,10 +84,7 @@ async def info(request: Request) -> dict[str, Any]:
     response_class=Response,
     responses={200: {"description": "In Prometheus's text format.", "content": {"text/plain": {}}}},
 )
-async def metrics(request: Request) -> Response:
+async def metrics(context: Context) -> Response:
     """Return what is counted, for Prometheus."""
-    bodies: Bodies = request.app.state.bodies
-    bodies.tell()
-    counted: Metrics = request.app.state.metrics
-    counted.draining.set(request.app.state.drain.has_begun)
-    return Response(counted.text(), media_type=CONTENT_TYPE)
+    context.shared.observe()
+    return Response(context.shared.metrics.text(), media_type=CONTENT_TYPE)

@@ -13,18 +13,19 @@ from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qs
 
-from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi import APIRouter, HTTPException, Path
 from starlette.responses import JSONResponse, Response
 
 from service.checkpoint.files import CONFIG, Checkpoint, File
 from service.errors import MalformedRecipe, truncate
 from service.registry import Revision
-from service.web.openapi import problems
-from service.web.request.body import media_type_of, received
-from service.web.response.files import IMMUTABLE, RESPONSES, REVALIDATED, answer
+from service.web.context import Context, RequestContext
+from service.web.openapi import FILE_RESPONSES, problems
+from service.web.request import media_type, raw_body
+from service.web.response.files import IMMUTABLE, REVALIDATED, file_response
 from service.web.routes.names import Name, Namespace, is_name, stamp
-from service.web.shared.library import Address, Library
-from service.web.shared.manifests import Manifests
+from service.web.shared.library import Address
+from service.web.shared.registry import AsyncRegistry
 
 router = APIRouter(tags=["hub"])
 
@@ -96,32 +97,32 @@ class _Repository(NamedTuple):
 @router.get(
     "/{namespace}/{name}/resolve/{revision}/{path:path}",
     response_class=Response,
-    responses=RESPONSES,
+    responses=FILE_RESPONSES,
 )
 async def resolve(
-    request: Request, namespace: Namespace, name: Name, revision: Rev, path: str
+    context: Context, namespace: Namespace, name: Name, revision: Rev, path: str
 ) -> Response:
     """Return a file of a repository, in whole or in part."""
-    found = await _repository(request, namespace, name, revision)
+    found = await _repository(context, namespace, name, revision)
     file = found.file(path)
     headers = found.headers | {"X-Linked-Size": str(file.nbytes), "X-Linked-Etag": file.etag}
-    manifests: Manifests = request.app.state.manifests
     cache = IMMUTABLE if _COMMIT.fullmatch(revision) else REVALIDATED
-    return answer(request, file, cache=cache, sha256=manifests.sha256(file), headers=headers)
+    sha256 = context.shared.manifests.sha256(file)
+    return file_response(context, file, cache=cache, sha256=sha256, headers=headers)
 
 
 @router.get("/api/models/{namespace}/{name}", response_class=Response, responses=_FOUND)
-async def model(request: Request, namespace: Namespace, name: Name) -> Response:
+async def model(context: Context, namespace: Namespace, name: Name) -> Response:
     """Describe a repository as it is now."""
-    return await model_at(request, namespace, name, "main")
+    return await model_at(context, namespace, name, "main")
 
 
 @router.get(
     "/api/models/{namespace}/{name}/revision/{revision}", response_class=Response, responses=_FOUND
 )
-async def model_at(request: Request, namespace: Namespace, name: Name, revision: Rev) -> Response:
+async def model_at(context: Context, namespace: Namespace, name: Name, revision: Rev) -> Response:
     """Describe a repository at a revision."""
-    found = await _repository(request, namespace, name, revision)
+    found = await _repository(context, namespace, name, revision)
     plan = found.checkpoint.whole.plan
     counts: dict[str, int] = {}
     for tensor in plan.tensors:
@@ -152,9 +153,9 @@ async def model_at(request: Request, namespace: Namespace, name: Name, revision:
 
 
 @router.get("/api/models/{namespace}/{name}/refs", response_class=Response, responses=_FOUND)
-async def refs(request: Request, namespace: Namespace, name: Name) -> Response:
+async def refs(context: Context, namespace: Namespace, name: Name) -> Response:
     """List the one branch; seeds and commits without end are there beside it."""
-    found = await _repository(request, namespace, name, "main")
+    found = await _repository(context, namespace, name, "main")
     branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": found.commit}
     return JSONResponse({"branches": [branch], "converts": [], "pullRequests": [], "tags": []})
 
@@ -162,16 +163,16 @@ async def refs(request: Request, namespace: Namespace, name: Name) -> Response:
 @router.get(
     "/api/models/{namespace}/{name}/tree/{revision}", response_class=Response, responses=_FOUND
 )
-async def tree(request: Request, namespace: Namespace, name: Name, revision: Rev) -> Response:
+async def tree(context: Context, namespace: Namespace, name: Name, revision: Rev) -> Response:
     """List a repository's files at a revision."""
-    found = await _repository(request, namespace, name, revision)
+    found = await _repository(context, namespace, name, revision)
     listed = [found.entry(file) for file in found.checkpoint.files.values()]
     return JSONResponse(listed, headers=found.headers)
 
 
 @router.get("/api/models/{namespace}/{name}/tree/{revision}/{path:path}", include_in_schema=False)
 async def subtree(
-    request: Request, namespace: Namespace, name: Name, revision: Rev, path: str
+    context: Context, namespace: Namespace, name: Name, revision: Rev, path: str
 ) -> Response:
     """Say that a repository has no folders.
 
@@ -179,8 +180,8 @@ async def subtree(
         HTTPException: 404, but for the root.
     """
     if not path:
-        return await tree(request, namespace, name, revision)
-    found = await _repository(request, namespace, name, revision)
+        return await tree(context, namespace, name, revision)
+    found = await _repository(context, namespace, name, revision)
     raise _missing("EntryNotFound", f"{found.id} has no folder {truncate(path)}", found.headers)
 
 
@@ -189,24 +190,26 @@ async def subtree(
     response_class=Response,
     responses=_FOUND | problems(400, 408, 413, 415),
 )
-async def paths_info(request: Request, namespace: Namespace, name: Name, revision: Rev) -> Response:
+async def paths_info(context: Context, namespace: Namespace, name: Name, revision: Rev) -> Response:
     """List those of some files that a repository has at a revision."""
-    paths = _paths(await received(request), media_type_of(request))
-    found = await _repository(request, namespace, name, revision)
+    paths = _paths(await raw_body(context), media_type(context.request))
+    found = await _repository(context, namespace, name, revision)
     files = found.checkpoint.files
     listed = [found.entry(files[path]) for path in dict.fromkeys(paths) if path in files]
     return JSONResponse(listed, headers=found.headers)
 
 
-async def _repository(request: Request, namespace: str, name: str, revision: str) -> _Repository:
+async def _repository(
+    context: RequestContext, namespace: str, name: str, revision: str
+) -> _Repository:
     """Return a name at a revision, planned.
 
     Raises:
         HTTPException: 404: there is no such name, or no such revision of it.
     """
-    library: Library = request.app.state.library
-    found, seed = await _revision(library, namespace, name, revision)
-    load = partial(library.stored, found.recipe_id)
+    library, registry = context.shared.library, context.shared.registry
+    found, seed = await _revision(registry, namespace, name, revision)
+    load = partial(registry.recipe, found.recipe_id)
     checkpoint = await library.find(Address(found.recipe_id), load)
     if seed not in (None, checkpoint.recipe.seed):
         checkpoint = await library.find(Address(found.recipe_id, seed=seed), load)
@@ -214,22 +217,22 @@ async def _repository(request: Request, namespace: str, name: str, revision: str
 
 
 async def _revision(
-    library: Library, namespace: str, name: str, revision: str
+    registry: AsyncRegistry, namespace: str, name: str, revision: str
 ) -> tuple[Revision, int | None]:
-    registry, title = library.registry, truncate(f"{namespace}/{name}")
+    title = truncate(f"{namespace}/{name}")
     is_known = is_name(namespace, name)
     found, seed = None, None
     if is_known and (commit := _COMMIT.fullmatch(revision)):
-        found = await library.committed(namespace, name, commit[1])
+        found = await registry.commit(namespace, name, commit[1])
         seed = int(commit[2], 16)
     elif is_known and (wanted := _BRANCH.fullmatch(revision)):
         number = wanted["number"] or wanted["only"]
         seed = int(wanted["seed"]) if wanted["seed"] else None
         asked = int(number) if number else None
-        found = await library.ask(registry.revision, namespace, name, asked)
+        found = await registry.call(registry.blocking.revision, namespace, name, asked)
     if found is not None and (seed or 0) < 2**64:
         return found, seed
-    if not is_known or await library.ask(registry.revision, namespace, name) is None:
+    if not is_known or await registry.call(registry.blocking.revision, namespace, name) is None:
         raise _missing("RepoNotFound", f"nothing is called {title}")
     raise _missing(
         "RevisionNotFound",
@@ -245,10 +248,10 @@ def _missing(code: str, detail: str, headers: Mapping[str, str] | None = None) -
     return HTTPException(HTTPStatus.NOT_FOUND, detail, told | dict(headers or {}))
 
 
-def _paths(text: bytes, media_type: str) -> list[str]:
+def _paths(text: bytes, kind: str) -> list[str]:
     """Return the paths that a client lists as JSON or as a form."""
     try:
-        if media_type == "application/json":
+        if kind == "application/json":
             listed = json.loads(text)["paths"]
         else:
             listed = parse_qs(text.decode(), max_num_fields=_MOST_PATHS).get("paths", [])

@@ -5,7 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import JSONResponse, Response
@@ -14,9 +14,10 @@ from service.errors import InvalidRecipe, truncate
 from service.recipe.strictjson import read
 from service.registry import Revision
 from service.settings import Settings
+from service.web.context import Context
 from service.web.openapi import problems
-from service.web.request.body import json_of
-from service.web.shared.library import Library
+from service.web.request import json_body
+from service.web.shared.registry import AsyncRegistry
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 _RESERVED = {"v1", "api", "docs", "datasets", "spaces"}
@@ -65,12 +66,13 @@ def is_name(namespace: str, name: str) -> bool:
 
 
 @router.put("/{namespace}/{name}", response_class=Response, responses=_NAMED, openapi_extra=_BODY)
-async def put(request: Request, namespace: Namespace, name: Name) -> Response:
+async def put(context: Context, namespace: Namespace, name: Name) -> Response:
     """Let a name mean a stored recipe. What it meant before stays reachable as a revision."""
     _check_name(namespace, name)
-    pointer = _pointer(await json_of(request), request.app.state.settings)
-    library: Library = request.app.state.library
-    revision, is_new = await library.ask(library.registry.point, namespace, name, pointer.recipe_id)
+    pointer = _pointer(await json_body(context), context.shared.settings)
+    registry = context.shared.registry
+    point = registry.blocking.point
+    revision, is_new = await registry.call(point, namespace, name, pointer.recipe_id)
     is_first = is_new and revision.number == 1
     status = HTTPStatus.CREATED if is_first else HTTPStatus.OK
     return JSONResponse(_document(revision), status)
@@ -78,29 +80,29 @@ async def put(request: Request, namespace: Namespace, name: Name) -> Response:
 
 @router.get("", response_class=Response, responses=problems(422, 503))
 async def every(
-    request: Request,
+    context: Context,
     namespace: Annotated[str | None, Query(description="only names in it")] = None,
     after: Annotated[str | None, Query(description="namespace/name that a page ended with")] = None,
     limit: Limit = 100,
 ) -> Response:
     """List names in order, each with its latest revision, a page at a time."""
-    library: Library = request.app.state.library
+    registry = context.shared.registry
     last = None
     if after is not None:
         start, _, rest = after.partition("/")
         last = (start, rest)
-    found = await library.ask(
-        partial(library.registry.names, namespace=namespace, after=last, limit=limit)
+    found = await registry.call(
+        partial(registry.blocking.names, namespace=namespace, after=last, limit=limit)
     )
     more = f"{found[-1].namespace}/{found[-1].name}" if len(found) == limit else None
     return JSONResponse({"names": [_document(each) for each in found], "next": more})
 
 
 @router.get("/{namespace}/{name}", response_class=Response, responses=problems(404, 503))
-async def latest(request: Request, namespace: Namespace, name: Name) -> Response:
+async def latest(context: Context, namespace: Namespace, name: Name) -> Response:
     """Return what a name means now."""
-    library: Library = request.app.state.library
-    return JSONResponse(_document(await revision_of(library, namespace, name)))
+    found = await revision_of(context.shared.registry, namespace, name)
+    return JSONResponse(_document(found))
 
 
 @router.get(
@@ -109,23 +111,23 @@ async def latest(request: Request, namespace: Namespace, name: Name) -> Response
     responses=problems(404, 422, 503),
 )
 async def revisions(
-    request: Request,
+    context: Context,
     namespace: Namespace,
     name: Name,
     before: Annotated[int | None, Query(ge=1, description="number that a page ended with")] = None,
     limit: Limit = 100,
 ) -> Response:
     """List what a name has meant, newest first, a page at a time."""
-    library: Library = request.app.state.library
-    await revision_of(library, namespace, name)
-    found = await library.ask(
-        partial(library.registry.revisions, namespace, name, before=before, limit=limit)
+    registry = context.shared.registry
+    await revision_of(registry, namespace, name)
+    found = await registry.call(
+        partial(registry.blocking.revisions, namespace, name, before=before, limit=limit)
     )
     more = found[-1].number if len(found) == limit and found[-1].number > 1 else None
     return JSONResponse({"revisions": [_document(each) for each in found], "next": more})
 
 
-async def revision_of(library: Library, namespace: str, name: str) -> Revision:
+async def revision_of(registry: AsyncRegistry, namespace: str, name: str) -> Revision:
     """Return the latest revision of a name.
 
     Raises:
@@ -133,7 +135,7 @@ async def revision_of(library: Library, namespace: str, name: str) -> Revision:
     """
     found = None
     if is_name(namespace, name):
-        found = await library.ask(library.registry.revision, namespace, name)
+        found = await registry.call(registry.blocking.revision, namespace, name)
     if found is None:
         raise HTTPException(
             HTTPStatus.NOT_FOUND, f"nothing is called {truncate(f'{namespace}/{name}')}"

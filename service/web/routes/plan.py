@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from service.plan import Plan, explain
 from service.recipe import Recipe
+from service.web.context import Context
 from service.web.openapi import DONOR_BODY, problems
-from service.web.request.body import planned
+from service.web.request import plan_body
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 
@@ -23,9 +24,9 @@ _BODY: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/plan", response_class=Response, responses=_BODY, openapi_extra=DONOR_BODY)
-async def plan(request: Request) -> Response:
-    """Explain a recipe: per tensor the scheme, law, fans, gain, moments and place in the file."""
-    return await planned(request, _explained, takes_donor=True)
+async def plan(context: Context) -> Response:
+    """Explain a recipe: the scheme, law, fans, gain, moments and file offsets of every tensor."""
+    return await plan_body(context, _explained, takes_donor=True)
 
 
 def _explained(recipe: Recipe, plan: Plan) -> Response:

@@ -5,7 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query
 from starlette.responses import Response
 
 from service.checkpoint.files import RECIPE, WEIGHTS, Cut, TextFile
@@ -13,11 +13,12 @@ from service.errors import truncate
 from service.plan import Plan
 from service.recipe import Recipe
 from service.recipe.link import link_of, text_of
-from service.web.openapi import RECIPE_BODY, problems
-from service.web.request.body import planned
-from service.web.response.files import IMMUTABLE, RESPONSES, answer
-from service.web.shared.library import Address, Library, Load
-from service.web.shared.manifests import MANIFEST, Manifests
+from service.web.context import Context, RequestContext
+from service.web.openapi import FILE_RESPONSES, RECIPE_BODY, problems
+from service.web.request import plan_body
+from service.web.response.files import IMMUTABLE, file_response
+from service.web.response.manifest import MANIFEST, manifest_response
+from service.web.shared.library import Address, Load
 
 router = APIRouter(prefix="/v1", tags=["recipes"])
 
@@ -39,7 +40,7 @@ def link_to(recipe: Recipe) -> str | None:
 
 
 @router.post("/recipes", response_class=Response, responses=_STORED, openapi_extra=RECIPE_BODY)
-async def store(request: Request) -> Response:
+async def store(context: Context) -> Response:
     """Store a recipe. The same recipe has the same id, everywhere."""
 
     def described(recipe: Recipe, plan: Plan) -> tuple[Recipe, str]:
@@ -51,68 +52,65 @@ async def store(request: Request) -> Response:
         }
         return recipe, json.dumps(about)
 
-    library: Library = request.app.state.library
-    recipe, about = await planned(request, described)
-    is_new = await library.ask(library.registry.put_recipe, recipe.recipe_id, recipe.canonical)
+    recipe, about = await plan_body(context, described)
+    registry = context.shared.registry
+    is_new = await registry.call(registry.blocking.put_recipe, recipe.recipe_id, recipe.canonical)
+    prefix = context.request.scope.get("root_path", "")
     return Response(
         about,
         HTTPStatus.CREATED if is_new else HTTPStatus.OK,
-        {"Location": f"{request.scope.get('root_path', '')}/v1/recipes/{recipe.recipe_id}"},
+        {"Location": f"{prefix}/v1/recipes/{recipe.recipe_id}"},
         "application/json",
     )
 
 
 @router.head("/recipes/{recipe_id}", include_in_schema=False)
-@router.get("/recipes/{recipe_id}", response_class=Response, responses=RESPONSES)
-async def recipe(request: Request, recipe_id: Id) -> Response:
+@router.get("/recipes/{recipe_id}", response_class=Response, responses=FILE_RESPONSES)
+async def recipe(context: Context, recipe_id: Id) -> Response:
     """Return a stored recipe in its canonical form."""
-    library: Library = request.app.state.library
-    text = TextFile(RECIPE, await library.stored(recipe_id))
-    return answer(request, text, cache=IMMUTABLE)
+    text = TextFile(RECIPE, await context.shared.registry.recipe(recipe_id))
+    return file_response(context, text, cache=IMMUTABLE)
 
 
 @router.head("/recipes/{recipe_id}/{name:path}", include_in_schema=False)
-@router.get("/recipes/{recipe_id}/{name:path}", response_class=Response, responses=RESPONSES)
+@router.get("/recipes/{recipe_id}/{name:path}", response_class=Response, responses=FILE_RESPONSES)
 async def file(
-    request: Request, recipe_id: Id, name: FileName, cut: Annotated[Cut, Query()]
+    context: Context, recipe_id: Id, name: FileName, cut: Annotated[Cut, Query()]
 ) -> Response:
     """Return a file of a stored recipe, in whole or in part."""
-    library: Library = request.app.state.library
-
-    load = partial(library.stored, recipe_id)
-    return await _file(request, Address(recipe_id, cut), load, name, is_kept=True)
+    load = partial(context.shared.registry.recipe, recipe_id)
+    return await _file(context, Address(recipe_id, cut), load, name, is_stored=True)
 
 
 @router.head("/r/{link}", include_in_schema=False)
-@router.get("/r/{link}", response_class=Response, responses=RESPONSES)
-async def linked_weights(request: Request, link: Link, cut: Annotated[Cut, Query()]) -> Response:
+@router.get("/r/{link}", response_class=Response, responses=FILE_RESPONSES)
+async def linked_weights(context: Context, link: Link, cut: Annotated[Cut, Query()]) -> Response:
     """Return the weights of the recipe that the link itself carries, in whole or in part."""
-    return await linked_file(request, link, WEIGHTS, cut)
+    return await linked_file(context, link, WEIGHTS, cut)
 
 
 @router.head("/r/{link}/{name:path}", include_in_schema=False)
-@router.get("/r/{link}/{name:path}", response_class=Response, responses=RESPONSES)
+@router.get("/r/{link}/{name:path}", response_class=Response, responses=FILE_RESPONSES)
 async def linked_file(
-    request: Request, link: Link, name: FileName, cut: Annotated[Cut, Query()]
+    context: Context, link: Link, name: FileName, cut: Annotated[Cut, Query()]
 ) -> Response:
     """Return a file of the recipe that the link itself carries, in whole or in part."""
 
     async def load() -> bytes:
         return text_of(link)
 
-    return await _file(request, Address(link, cut), load, name, is_kept=False)
+    return await _file(context, Address(link, cut), load, name, is_stored=False)
 
 
 async def _file(
-    request: Request, address: Address, load: Load, name: str, *, is_kept: bool
+    context: RequestContext, address: Address, load: Load, name: str, *, is_stored: bool
 ) -> Response:
-    library: Library = request.app.state.library
-    manifests: Manifests = request.app.state.manifests
-    found = await library.find(address, load)
+    shared = context.shared
+    found = await shared.library.find(address, load)
     if name == MANIFEST:
-        return await manifests.answer(request, found.shards, is_kept=is_kept)
+        return await manifest_response(context, found.shards, is_stored=is_stored)
     file = found.find(name)
     if file is None:
         names = ", ".join([*list(found.files)[:20], MANIFEST])
         raise HTTPException(HTTPStatus.NOT_FOUND, f"no file {truncate(name)}; there are {names}")
-    return answer(request, file, cache=IMMUTABLE, sha256=manifests.sha256(file))
+    return file_response(context, file, cache=IMMUTABLE, sha256=shared.manifests.sha256(file))

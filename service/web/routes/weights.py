@@ -2,17 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from service.checkpoint.files import Part
 from service.plan import Plan
 from service.recipe import Recipe
-from service.settings import Settings
+from service.web.context import Context
 from service.web.openapi import DONOR_BODY, problems
-from service.web.request.body import planned
-from service.web.response import files
-from service.web.response.bodies import Bodies
+from service.web.request import plan_body
+from service.web.response.files import weights_response
 
 router = APIRouter(prefix="/v1", tags=["weights"])
 _BODY: dict[int | str, dict[str, Any]] = {
@@ -35,12 +34,10 @@ _BODY: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/weights", response_class=Response, responses=_BODY, openapi_extra=DONOR_BODY)
-async def weights(request: Request, part: Annotated[Part, Query()]) -> Response:
+async def weights(context: Context, part: Annotated[Part, Query()]) -> Response:
     """Generate the weights of a recipe, or of a part of it, as one safetensors file."""
-    bodies: Bodies = request.app.state.bodies
-    settings: Settings = request.app.state.settings
 
-    def answer(_: Recipe, plan: Plan) -> Response:
-        return files.whole(part.of(plan, settings), bodies)
+    def respond(_: Recipe, plan: Plan) -> Response:
+        return weights_response(context, part.of(plan, context.shared.settings))
 
-    return await planned(request, answer, takes_donor=True)
+    return await plan_body(context, respond, takes_donor=True)

@@ -1,4 +1,4 @@
-"""The end of a server: it says that it is not ready, and goes on a little before it stops."""
+"""Graceful shutdown: the server reports that it is not ready, and serves a little longer."""
 
 import asyncio
 import signal
@@ -7,15 +7,15 @@ import time
 from types import FrameType
 from typing import Any
 
-_AT_ONCE = 1.0
-"""Seconds in which a second signal is the first one again: a group's, and then a parent's."""
+_SAME_SIGNAL = 1.0
+"""Seconds in which a second SIGTERM repeats the first: one to the group, one from the parent."""
 
 
 class Drain:
-    """Whether the server has been told to end.
+    """Whether the server has been told to shut down.
 
     Args:
-        delay: Seconds to go on as before, so that whoever sends requests sees it.
+        delay: Seconds to keep serving, so that load balancers notice.
     """
 
     def __init__(self, delay: float) -> None:
@@ -24,23 +24,23 @@ class Drain:
 
     @property
     def has_begun(self) -> bool:
-        """Whether it has."""
+        """Whether SIGTERM has arrived."""
         return self._began > 0
 
     def watch(self) -> None:
-        """Stand before the server's own handler of SIGTERM, in the thread that runs its loop."""
+        """Handle SIGTERM before the server's own handler; call it in the event loop's thread."""
         if threading.current_thread() is not threading.main_thread():
             return  # a test's client, which gets no signals
         loop, own = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
         def begin(number: int, frame: FrameType | None) -> None:
-            # Nothing here may wait for a lock: whoever holds it is what was interrupted.
+            # This must not wait for a lock: the code it interrupts may hold it.
             now = time.monotonic()
             is_first, self._began = not self.has_begun, self._began or now
             if not callable(own):
                 signal.signal(number, own)
                 signal.raise_signal(number)
-            elif not self._delay or now - self._began > _AT_ONCE:
+            elif not self._delay or now - self._began > _SAME_SIGNAL:
                 own(number, frame)
             elif is_first:
                 loop.call_soon_threadsafe(self._later, loop, own, number)

@@ -1,31 +1,32 @@
-"""The threads that plan, apart from those that generate."""
+"""The threads that plan, apart from those that compute values."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 _SMALL = 1 << 16
-"""Bytes of a recipe whose plan needs little time and memory, but for those that few words swell."""
+"""Bytes of a recipe up to which planning is quick, unless the recipe has a model or layers."""
 
-_SWELLING = (b'"model"', b'"layers"')
+_EXPANDING = (b'"model"', b'"layers"')
+"""Members that a few bytes of text expand to many tensors."""
 
 
 class Planning:
-    """Threads for small recipes, and others for large ones, which memory allows few of at once.
+    """Threads for small recipes, and fewer for large ones, because planning those needs memory.
 
     Args:
-        threads: How many large ones at once.
+        threads: How many large recipes are planned at once.
     """
 
     def __init__(self, threads: int) -> None:
         self._large = CapacityLimiter(threads)
         self._small = CapacityLimiter(4 * threads)
 
-    async def run(self, text: bytes, work: Callable[[], Made]) -> Made:
-        """Return what ``work`` returns, once a thread was free for a recipe of this text."""
-        is_large = len(text) > _SMALL or any(word in text for word in _SWELLING)
+    async def run(self, text: bytes, work: Callable[[], Result]) -> Result:
+        """Return what ``work`` returns, run once a thread is free for a recipe of this text."""
+        is_large = len(text) > _SMALL or any(member in text for member in _EXPANDING)
         limiter = self._large if is_large else self._small
         return await to_thread.run_sync(work, limiter=limiter)

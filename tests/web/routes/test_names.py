@@ -110,7 +110,7 @@ def test_lost_race_is_not_told(client: TestClient, monkeypatch: pytest.MonkeyPat
     def late(*_: object) -> None:
         raise RevisionConflict("acme/net has a revision 2 by another writer: read it, try again")
 
-    monkeypatch.setattr(client.app.state.library.registry, "point", late)  # type: ignore[attr-defined]
+    monkeypatch.setattr(client.app.state.shared.registry.blocking, "point", late)  # type: ignore[attr-defined]
     answer = put(client, "acme/net", stored(client, 1))
     assert problem_of(answer)["status"] == 409
 

@@ -147,7 +147,7 @@ def test_cut_that_means_nothing_is_made(client: TestClient, base: str, query: st
 
 
 def test_stored_recipe_passes_a_limit_that_was_lowered(client: TestClient, base: str) -> None:
-    folder = client.app.state.settings.data_dir  # type: ignore[attr-defined]
+    folder = client.app.state.shared.settings.data_dir  # type: ignore[attr-defined]
     with TestClient(create_app(Settings(data_dir=folder, max_tensors=3))) as strict:
         errors = problem_of(strict.get(f"{base}/{WEIGHTS}"), 422)["errors"]
     assert "max_tensors" in errors[0]["detail"]

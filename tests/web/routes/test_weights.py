@@ -177,7 +177,7 @@ def test_defect_shows_its_traceback(client: TestClient, monkeypatch: pytest.Monk
     def fail(*_: object) -> None:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("service.web.request.body.parse", fail)
+    monkeypatch.setattr("service.web.request.plan.parse", fail)
     response = client.post("/v1/weights", json=RECIPE)
     assert response.status_code == 500
     assert "secret" not in str(problem_of(response))

@@ -15,6 +15,7 @@ from service.errors import InvalidRecipe, RegistryUnavailable
 from service.recipe.link import link_of
 from service.settings import Settings
 from service.web.shared import library as module
+from service.web.shared import registry
 from service.web.shared.library import Address, Library
 from service.web.shared.planning import Planning
 from tests.support import file_of, recipe_of, tensor
@@ -39,8 +40,8 @@ class Away:
 
 @pytest.fixture
 def away(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    library: Library = client.app.state.library  # type: ignore[attr-defined]
-    return lambda: monkeypatch.setattr(library, "registry", Away())
+    called = client.app.state.shared.registry  # type: ignore[attr-defined]
+    return lambda: monkeypatch.setattr(called, "blocking", Away())
 
 
 def test_weights_or_link_need_the_registry(client: TestClient, away: Callable[[], None]) -> None:
@@ -82,11 +83,11 @@ def test_database_that_never_answers_holds_up_others(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = threading.Event()
-    library: Library = client.app.state.library  # type: ignore[attr-defined]
-    monkeypatch.setattr(module, "_WAIT", 0.05)
-    monkeypatch.setattr(library.registry, "recipe", lambda _: release.wait(60))
+    shared = client.app.state.shared  # type: ignore[attr-defined]
+    monkeypatch.setattr(registry, "_TIMEOUT", 0.05)
+    monkeypatch.setattr(shared.registry.blocking, "recipe", lambda _: release.wait(60))
     try:
-        for _ in range(2 * module._CALLS):
+        for _ in range(2 * registry._CALLS):
             answer = client.get(f"/v1/recipes/{'0' * 64}")
             assert problem_of(answer)["status"] == 503
         assert client.post("/v1/weights", json=RECIPE).content == file_of(RECIPE)
@@ -96,7 +97,7 @@ def test_database_that_never_answers_holds_up_others(
 
 def library_of(**settings: Any) -> Library:
     made = Settings(**settings)
-    return Library(made, made.registry(), Planning(1))
+    return Library(made, Planning(1))
 
 
 async def text() -> bytes:
@@ -145,8 +146,8 @@ def test_plans_are_kept_without_end(tmp_path: Path) -> None:
         library = library_of(data_dir=str(tmp_path), max_cached_tensors=5)  # two recipes of two
         for number in range(6):
             await library.find(Address(str(number)), text)
-            assert len(library._kept) <= 3
-        assert list(library._kept)[-1] == Address("5")
+            assert len(library._cached) <= 3
+        assert list(library._cached)[-1] == Address("5")
 
     asyncio.run(ask())
 

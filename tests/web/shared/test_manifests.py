@@ -120,7 +120,7 @@ def test_head_computes_a_manifest(client: TestClient, counted: Counted) -> None:
 def test_long_manifest_holds_the_request_or_is_lost(
     client: TestClient, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_WAIT", 0.05)
+    monkeypatch.setattr(module, "_TIMEOUT", 0.05)
     counted.gate.clear()
     path = manifest_of(client)
     for _ in range(2):
@@ -136,24 +136,24 @@ def test_long_manifest_holds_the_request_or_is_lost(
 def test_manifest_that_nobody_asks_for_is_computed_to_the_end(
     client: TestClient, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_WAIT", 0.05)
+    monkeypatch.setattr(module, "_TIMEOUT", 0.05)
     counted.gate.clear()
     path = manifest_of(client)
     assert client.get(path).status_code == 202
-    monkeypatch.setattr(module, "_INTEREST", -1.0)
+    monkeypatch.setattr(module, "_ABANDONED_AFTER", -1.0)
     counted.gate.set()
-    manifests = client.app.state.manifests  # type: ignore[attr-defined]
+    manifests = client.app.state.shared.manifests  # type: ignore[attr-defined]
     assert wait_until(lambda: client.get("/livez").status_code == 200 and not manifests._jobs, 30)
     assert client.head(path).status_code == 202
-    monkeypatch.setattr(module, "_INTEREST", 60.0)
+    monkeypatch.setattr(module, "_ABANDONED_AFTER", 60.0)
     assert wait_until(lambda: client.get(path).status_code == 200, 30)
 
 
 def test_manifests_queue_without_end(
     client: TestClient, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_WAIT", 0.05)
-    monkeypatch.setattr(module, "_MOST_JOBS", 1)
+    monkeypatch.setattr(module, "_TIMEOUT", 0.05)
+    monkeypatch.setattr(module, "_MAX_JOBS", 1)
     counted.gate.clear()
     path = manifest_of(client)
     assert client.get(path).status_code == 202

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import Busy
-from service.web.shared.quota import Quota
+from service.web.shared.quotas import Quota
 
 
 def quota(limit: int) -> Quota:
@@ -20,7 +20,7 @@ def taken(shared: Quota, client: str) -> int:
     count = 0
     while True:
         try:
-            shared.take(client)
+            shared.acquire(client)
         except Busy:
             return count
         count += 1
@@ -37,15 +37,15 @@ def test_greedy_clients_leave_nothing_for_the_next() -> None:
     assert all(got)
     assert shared.held == sum(got) <= 64
     for _ in range(got[0]):  # one leaves, and what it held is shared out anew
-        shared.give("a")
+        shared.release("a")
     assert taken(shared, "e") >= 9
 
 
 def test_refusal_tells_neither_limit_nor_when() -> None:
     shared = quota(1)
-    shared.take("a")
-    with pytest.raises(Busy, match=r"1 bodies are under way.*limit \(max_bodies\) is 1") as refused:
-        shared.take("b")
+    shared.acquire("a")
+    with pytest.raises(Busy, match=r"1 bodies are in use.*limit \(max_bodies\) is 1") as refused:
+        shared.acquire("b")
     assert isinstance(refused.value.after, int)
     assert refused.value.after >= 1
 
@@ -55,11 +55,11 @@ def test_more_is_held_than_there_is(steps: list[tuple[str, int, bool]]) -> None:
     shared, held = quota(16), Counter[str]()
     for client, amount, gives in steps:
         if gives and held[client]:
-            shared.give(client, held.pop(client))
+            shared.release(client, held.pop(client))
             continue
         before = shared.held
         try:
-            shared.take(client, amount)
+            shared.acquire(client, amount)
         except Busy:
             assert before
             continue
@@ -68,7 +68,7 @@ def test_more_is_held_than_there_is(steps: list[tuple[str, int, bool]]) -> None:
         assert before == 0 or shared.held <= 16
         assert shared.held == held.total()
     for client, amount in held.items():
-        shared.give(client, amount)
+        shared.release(client, amount)
     assert shared.held == 0
 
 
@@ -76,13 +76,13 @@ def test_own_share_counts_against_who_is_alone() -> None:
     """A recipe that comes piece by piece, larger than there is room for by rights."""
     shared = quota(10)
     for taken_before in range(0, 30, 5):
-        shared.take("a", 5, own=taken_before)
+        shared.acquire("a", 5, own=taken_before)
     with pytest.raises(Busy):
-        shared.take("b", 1)
-    shared.give("a", 30)
-    shared.take("b", 1)
+        shared.acquire("b", 1)
+    shared.release("a", 30)
+    shared.acquire("b", 1)
     with pytest.raises(Busy):
-        shared.take("a", 30, own=0)
+        shared.acquire("a", 30, own=0)
 
 
 def test_who_waits_is_admitted_out_of_turn() -> None:
@@ -92,7 +92,7 @@ def test_who_waits_is_admitted_out_of_turn() -> None:
         shared, order = quota(4), list[str]()
         for client in ("greedy", "greedy", "modest"):
             await shared.wait(client, 0)
-        shared.take("modest")
+        shared.acquire("modest")
 
         async def one(client: str, name: str) -> None:
             await shared.wait(client, 60)
@@ -103,7 +103,7 @@ def test_who_waits_is_admitted_out_of_turn() -> None:
         await asyncio.sleep(0)
         assert shared.waiting == 4
         for client in ("modest", "modest", "greedy", "greedy"):
-            shared.give(client)
+            shared.release(client)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         await asyncio.gather(*tasks)
@@ -116,13 +116,13 @@ def test_who_waits_is_admitted_out_of_turn() -> None:
 def test_place_is_lost_with_who_waited_for_it() -> None:
     async def run() -> None:
         shared = quota(1)
-        shared.take("a")
+        shared.acquire("a")
         with pytest.raises(Busy):
             await shared.wait("b", 0.01)
         assert shared.waiting == 0
         leaving = asyncio.create_task(shared.wait("b", 60))
         await asyncio.sleep(0)
-        shared.give("a")  # admitted, and gone in the same moment
+        shared.release("a")  # admitted, and gone in the same moment
         leaving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await leaving

@@ -13,7 +13,7 @@ import pytest
 
 import service
 from service.stream.pipeline import LARGEST, Pipeline
-from service.web.request.body import _is_quick
+from service.web.request.plan import _is_quick
 from tests.support import bytes_of, plan_of, recipe_of, tensor, wait_until
 from tools.live import LiveServer, live_server
 
