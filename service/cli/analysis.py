@@ -1,4 +1,4 @@
-"""The commands that look at what a recipe's layers do to signals: ``analyse`` and ``calibrate``."""
+"""The commands for signal propagation: ``analyse`` and ``calibrate``."""
 
 import json
 import math
@@ -16,14 +16,14 @@ from service.recipe.strictjson import read
 from service.settings import Settings
 
 _ROWS = 17
-"""Layers that a chart in a terminal shows."""
+"""Most layers in a chart on a terminal."""
 
 
 def _sizes(_: click.Context, __: click.Parameter, text: str | None) -> list[int] | None:
-    """Return the sizes that a flag states.
+    """Parse a flag's sizes.
 
     Raises:
-        BadParameter: It states something else.
+        BadParameter: They are not integers.
     """
     try:
         return None if text is None else [int(each) for each in text.split(",")]
@@ -32,7 +32,7 @@ def _sizes(_: click.Context, __: click.Parameter, text: str | None) -> list[int]
 
 
 def _inits(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> list[Any]:
-    """Return the inits that a flag states, each a name or an object.
+    """Parse a flag's inits, each a name or an object.
 
     Raises:
         BadParameter: An object is not JSON.
@@ -44,16 +44,18 @@ def _inits(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> lis
 
 
 def _chain_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what is said of a chain beside its recipe."""
+    """Add the options that describe a chain of layers."""
     options = (
         click.argument("recipe", type=click.File("rb")),
-        click.option("--activation", help="What follows every layer [relu, or the model's own]."),
-        click.option("--slope", type=float, help="leaky_relu's slope below zero [0.01]."),
-        click.option("--residual-scale", type=float, help="Factor on residual branches [1]."),
         click.option(
-            "--size", callback=_sizes, help="Of images before convolutions, as 32,32 [32 an axis]."
+            "--activation", help="Activation after every layer [relu, or the model's own]."
         ),
-        click.option("--variance", type=float, help="Of what enters [1]."),
+        click.option("--slope", type=float, help="leaky_relu's slope below zero [0.01]."),
+        click.option("--residual-scale", type=float, help="Factor of residual branches [1]."),
+        click.option(
+            "--size", callback=_sizes, help="Image size before convolutions, as 32,32 [32 an axis]."
+        ),
+        click.option("--variance", type=float, help="Variance of the input [1]."),
     )
     for option in reversed(options):
         command = option(command)
@@ -67,11 +69,11 @@ def _chain_options(command: Callable[..., None]) -> Callable[..., None]:
     multiple=True,
     metavar="INIT",
     callback=_inits,
-    help="Another init, as a name or JSON.",
+    help="An init to compare with, as a name or JSON.",
 )
-@click.option("--measure", is_flag=True, help="Send a batch through the generated weights too.")
-@click.option("--batch", type=int, default=64, help="Examples of that batch [64].")
-@click.option("--seeds", type=int, default=1, help="Networks that are measured [1].")
+@click.option("--measure", is_flag=True, help="Also pass a batch through the generated weights.")
+@click.option("--batch", type=int, default=64, help="Examples in that batch [64].")
+@click.option("--seeds", type=int, default=1, help="Number of networks to measure [1].")
 @click.option("--json", "as_json", is_flag=True, help="Print what POST /v1/analysis answers.")
 def analyse(
     recipe: BinaryIO, *, compare: list[Any], measure: bool, as_json: bool, **stated: Any
@@ -92,8 +94,8 @@ def analyse(
 
 
 def _bars(found: dict[str, Any], curve: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Return rows for a terminal: at most so many layers, evenly, with first and last."""
-    shown = curve["measured"] or curve["theory"]
+    """Return rows for a terminal: at most `_ROWS` layers, evenly spaced, with first and last."""
+    series = curve["measured"] or curve["theory"]
     ln_10 = math.log(10)
     stream = [index for index, layer in enumerate(found["layers"]) if layer["on_stream"]]
     steps = (round(i * (len(stream) - 1) / (_ROWS - 1)) for i in range(_ROWS))
@@ -102,7 +104,7 @@ def _bars(found: dict[str, Any], curve: dict[str, Any]) -> list[tuple[Any, ...]]
         (
             found["layers"][row]["name"],
             *(
-                None if (value := shown[name][row]) is None else value / ln_10
+                None if (value := series[name][row]) is None else value / ln_10
                 for name in ("ln_q", "ln_gradient")
             ),
         )
@@ -112,11 +114,11 @@ def _bars(found: dict[str, Any], curve: dict[str, Any]) -> list[tuple[Any, ...]]
 
 @click.command()
 @_chain_options
-@click.option("--batch", type=int, help="Examples that are drawn [256].")
+@click.option("--batch", type=int, help="Examples to draw [256].")
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A safetensors file whose single tensor is the batch, instead.",
+    help="A safetensors file whose single tensor is the batch.",
 )
 def calibrate(recipe: BinaryIO, *, batch: int | None, data: Path | None, **stated: Any) -> None:
     """Print RECIPE with LSUV's gains: each layer's output has variance 1 on a batch."""
@@ -134,7 +136,7 @@ def calibrate(recipe: BinaryIO, *, batch: int | None, data: Path | None, **state
 
 
 def _chain(stated: dict[str, Any]) -> dict[str, Any]:
-    """Return what flags say of a chain, as a request has it."""
+    """Return the flags that describe a chain, as members of a request."""
     given = {name: value for name, value in stated.items() if value is not None}
     asked: dict[str, Any] = {}
     if of_input := {name: given[name] for name in ("size", "variance") if name in given}:
@@ -149,12 +151,12 @@ def _chain(stated: dict[str, Any]) -> dict[str, Any]:
 
 
 def _request(recipe: BinaryIO, asked: dict[str, Any], limits: Limits) -> bytes:
-    """Return a request whose recipe is what the client wrote, to the letter.
+    """Return a request that contains the recipe's text unchanged, so JSON Pointers fit it.
 
     Raises:
         RecipeTooLarge: More text than ``max_body_bytes``.
         MalformedRecipe: It is not one JSON document.
-        InvalidRecipe: An object of it has more members than any recipe's.
+        InvalidRecipe: An object in it has too many members.
     """
     text = recipe.read()
     read(text, limits)

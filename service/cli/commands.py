@@ -1,4 +1,4 @@
-"""The ``tensorseed`` command: serve, what the service does without a server, and its client."""
+"""The ``tensorseed`` command: serve, and what the service does without a server."""
 
 import json
 import os
@@ -31,11 +31,11 @@ from service.recipe import Recipe
 from service.settings import PREFIX, Settings
 
 
-class _Reported(click.Group):
-    """Says what is wrong in the tree's words, on stderr, with exit status 1."""
+class _Group(click.Group):
+    """Reports errors on stderr, with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was chosen."""
+        """Run the chosen command."""
         try:
             return super().invoke(ctx)
         except InvalidRecipe as error:
@@ -52,7 +52,7 @@ class _Reported(click.Group):
         sys.exit(1)
 
 
-@click.group(cls=_Reported, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(service.__version__, prog_name="tensorseed")
 def main() -> None:
     """Initial weights from a recipe: the same bytes everywhere and always."""
@@ -76,10 +76,10 @@ def serve(**flags: str | None) -> None:
     """Serve over HTTP."""
     from service.web import server  # noqa: PLC0415 - the other commands start without one
 
-    exit_on_termination(0)  # a drained server has done what it was asked
+    exit_on_termination(0)  # a drained server ended as intended
     given = {name: value for name, value in flags.items() if value is not None}
     settings = Settings(**given)  # type: ignore[arg-type]
-    # A word here if one of these is not as it should be, instead of workers that die.
+    # Report errors in these here, instead of starting workers that end at once.
     backend(settings.backend, settings.kernel)
     settings.known_keys()
     settings.registry().close()
@@ -97,7 +97,7 @@ def _cut(_: click.Context, __: click.Parameter, value: str | None) -> Cut | None
 _donor_option = click.option(
     "--donor",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A safetensors file: tensors whose names and shapes it has are copied from it.",
+    help="A safetensors file; tensors with its names and shapes are copied from it.",
 )
 
 
@@ -114,16 +114,16 @@ def _check_folder(output: str) -> None:
     "cut",
     metavar="SIZE",
     callback=_cut,
-    help="Write a folder instead: files of so many bytes at most (5GB, 500MB, 1GiB or a number),"
-    " with their index, recipe.json and config.json.",
+    help="Write a folder instead: files of at most SIZE bytes (5GB, 500MB, 1GiB or a number), with"
+    " their index, recipe.json and config.json.",
 )
 @_donor_option
 def generate(recipe: BinaryIO, output: str, cut: Cut | None, donor: Path | None) -> None:
     """Write the safetensors file of RECIPE (- is standard input)."""
-    exit_on_termination(128 + signal.SIGTERM)  # by way of clean-up: no part of a file is left
+    exit_on_termination(128 + signal.SIGTERM)  # through clean-up, so no partial file is left
     if cut is not None:
         _check_folder(output)
-    with _grown(recipe, donor) as (parsed, plan):
+    with _planned(recipe, donor) as (parsed, plan):
         _write(parsed, plan, output, cut)
 
 
@@ -149,7 +149,7 @@ def _write(parsed: Recipe, plan: Plan, output: str, cut: Cut | None) -> None:
 @_donor_option
 def plan(recipe: BinaryIO, *, as_json: bool, donor: Path | None) -> None:
     """Explain RECIPE (- is standard input) without generating anything."""
-    with _grown(recipe, donor) as (parsed, compiled):
+    with _planned(recipe, donor) as (parsed, compiled):
         explained = service.explain(parsed, compiled)
     if as_json:
         click.echo(json.dumps(explained, indent=2, ensure_ascii=False))
@@ -160,7 +160,7 @@ def plan(recipe: BinaryIO, *, as_json: bool, donor: Path | None) -> None:
             row["dtype"],
             str(list(row["shape"])),
             row["scheme"],
-            *(_donated(row) if row["scheme"] == "donor" else _drawn(row)),
+            *(_copied_columns(row) if row["scheme"] == "donor" else _drawn_columns(row)),
         )
         for row in explained["tensors"]
     ]
@@ -180,11 +180,11 @@ def plan(recipe: BinaryIO, *, as_json: bool, donor: Path | None) -> None:
             click.echo(f"not used: {entry['name']!a}: {entry['why']}")
 
 
-def _drawn(row: dict[str, Any]) -> tuple[str, str, str]:
+def _drawn_columns(row: dict[str, Any]) -> tuple[str, str, str]:
     return row["distribution"], f"{row['mean']:.6g}", f"{row['std']:.6g}"
 
 
-def _donated(row: dict[str, Any]) -> tuple[str, str, str]:
+def _copied_columns(row: dict[str, Any]) -> tuple[str, str, str]:
     held = row["donor_dtype"]
     return "" if held == row["dtype"] else f"cast from {held}", "", ""
 
@@ -193,7 +193,7 @@ def _donated(row: dict[str, Any]) -> tuple[str, str, str]:
 @click.argument("recipe", type=click.File("rb"))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def verify(recipe: BinaryIO, file: Path) -> None:
-    """Check that FILE holds what RECIPE makes; say which tensor differs first."""
+    """Check that FILE holds the tensors of RECIPE; name the first that differs."""
     _, plan = _compiled(recipe)
     with progress(plan.nbytes, "verifying") as advance:
         verdict = service.verify(plan, file, advance, Settings().pipeline())
@@ -204,9 +204,11 @@ def verify(recipe: BinaryIO, file: Path) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/schemes answers.")
-@click.option("--framework", type=click.Choice(list(FRAMEWORKS)), help="Only what it calls them.")
+@click.option(
+    "--framework", type=click.Choice(list(FRAMEWORKS)), help="Only the names of this framework."
+)
 def schemes(*, as_json: bool, framework: str | None) -> None:
-    """List the schemes that a recipe may name."""
+    """List the schemes that a recipe can use."""
     if framework is not None:
         _print_framework(names_of(framework), as_json=as_json)
         return
@@ -233,7 +235,7 @@ def schemes(*, as_json: bool, framework: str | None) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print names and values only, as JSON.")
 def config(*, as_json: bool) -> None:
-    """Print the settings in force here, and how to set each."""
+    """Print the settings in effect, and how to set each."""
     settings = Settings()
     if as_json:
         click.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
@@ -256,14 +258,14 @@ def config(*, as_json: bool) -> None:
     type=click.Choice(SCOPES),
     multiple=True,
     required=True,
-    help="What it is for: generate (weights and plans), read (files), write (recipes and names).",
+    help="What it allows: generate (weights and plans), read (files), write (recipes and names).",
 )
 def key(name: str, scopes: tuple[str, ...]) -> None:
-    """Make a key for NAME, and the entry by which a server knows it."""
+    """Create a key for NAME, and the entry for a server's list of keys."""
     secret, entry = made(name, scopes)
     click.echo(f"key    {secret}")
     click.echo(f"entry  {entry}")
-    click.echo("The key is shown this once; the entry goes into the server's keys_file.", err=True)
+    click.echo("The key is shown only now. The entry goes into the server's keys_file.", err=True)
 
 
 def _print_framework(found: dict[str, Any], *, as_json: bool) -> None:
@@ -285,8 +287,8 @@ def _compiled(recipe: BinaryIO) -> tuple[Recipe, Plan]:
 
 
 @contextmanager
-def _grown(recipe: BinaryIO, donor: Path | None) -> Iterator[tuple[Recipe, Plan]]:
-    """Compile a recipe, and copy from the donor as long as the block takes."""
+def _planned(recipe: BinaryIO, donor: Path | None) -> Iterator[tuple[Recipe, Plan]]:
+    """Compile a recipe; the donor, if there is one, stays open for the duration of the block."""
     parsed, plan = _compiled(recipe)
     if donor is None:
         yield parsed, plan

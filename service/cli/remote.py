@@ -1,4 +1,4 @@
-"""The commands that have to do with a service elsewhere."""
+"""The commands that use a remote service: ``push``, ``pull`` and ``url``."""
 
 import re
 import signal
@@ -58,7 +58,7 @@ _service = click.option(
     default=_HERE,
     callback=_url_of,
     metavar="URL",
-    help=f"Where the service is; {_HERE} if left out. [{PREFIX}URL]",
+    help=f"URL of the service; {_HERE} if left out. [{PREFIX}URL]",
 )
 
 
@@ -67,7 +67,7 @@ _service = click.option(
 @click.argument("name", metavar="NAMESPACE/NAME", callback=_name_of)
 @_service
 def push(recipe: BinaryIO, name: str, address: str) -> None:
-    """Store RECIPE (- is standard input) with a service, and let NAMESPACE/NAME mean it."""
+    """Store RECIPE (- is standard input) in a service, and point NAMESPACE/NAME to it."""
     from service.client.push import store  # noqa: PLC0415 - most commands need no network
     from service.client.remote import Remote  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def push(recipe: BinaryIO, name: str, address: str) -> None:
 def pull(source: "Source", output: str, address: str) -> None:
     """Download the files of SOURCE: NAMESPACE/NAME, NAMESPACE/NAME@REVISION or a recipe's id.
 
-    What was cut off goes on where it was; what came before and was not touched stays.
+    Continues interrupted downloads, and keeps files that an earlier pull has completed.
     """
     from service.client.listing import listing  # noqa: PLC0415
     from service.client.pull import fetch  # noqa: PLC0415
@@ -102,7 +102,7 @@ def pull(source: "Source", output: str, address: str) -> None:
 @_recipe
 @_service
 def url(recipe: BinaryIO, address: str) -> None:
-    """Print the URL that holds RECIPE (- is standard input) itself; nobody is asked."""
+    """Print a URL that contains RECIPE (- is standard input) itself; contacts no service."""
     limits = Settings()
     parsed = service.parse(recipe.read(), limits)
     service.compile(parsed, limits)  # or a URL of nothing

@@ -1,4 +1,4 @@
-"""How the command meets a terminal: tables, bars for what takes a while, and how it ends."""
+"""Output to a terminal: tables, charts and progress bars."""
 
 import signal
 import sys
@@ -25,11 +25,11 @@ _SHOW_PROGRESS_FROM = 32 * 2**20
 
 
 def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print rows under the names of their columns."""
+    """Print rows under their column names."""
     table = Table(*(Column(name, overflow="fold") for name in columns))  # names stay whole
     for row in rows:
         table.add_row(*map(Text, row))
-    # Piped, a table is as wide as it needs to be: a program reads it, not a screen.
+    # In a pipe a table is as wide as it needs to be, for programs that read it.
     Console(width=None if sys.stdout.isatty() else 10_000).print(table)
 
 
@@ -37,8 +37,8 @@ def print_bars(columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Non
     """Print numbers as bars from zero, left and right, on a scale of at least 1.
 
     Args:
-        columns: What the first entries are, then what each of the numbers is.
-        rows: A text and numbers; None for a number that there is not.
+        columns: The name of the first column, then of each number.
+        rows: A text and numbers; None for an absent number.
     """
     table = Table(columns[0])
     known = [[n for n in column if n is not None] for column in zip(*rows, strict=True)][1:]
@@ -57,20 +57,20 @@ def print_bars(columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Non
 
 
 def exit_on_termination(status: int) -> None:
-    """Let SIGTERM end this process with a status, by way of all clean-up."""
+    """Have SIGTERM end this process with a status, after all clean-up."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(status))
 
 
 @contextmanager
 def progress(nbytes: int, what: str) -> Iterator[Callable[[int], object] | None]:
-    """Show how many of so many bytes are done, if that takes a while and somebody looks.
+    """Show progress in bytes, if there are many and standard error is a terminal.
 
     Args:
-        nbytes: All of them.
-        what: What is done with them.
+        nbytes: The total.
+        what: What is being done.
 
     Yields:
-        What is to be called with the bytes of each step; None where nothing is shown.
+        A function to call with the bytes of each step; None if nothing is shown.
     """
     if nbytes < _SHOW_PROGRESS_FROM or not sys.stderr.isatty():
         yield None

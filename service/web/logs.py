@@ -1,6 +1,6 @@
-"""Logs: a line for each request on standard output, all else on standard error.
+"""Logs: a line for each request on standard output, everything else on standard error.
 
-Read by people they are text, read by programs JSON; every line that is about a request has its id.
+They are text on a terminal and JSON otherwise; lines logged during a request carry its id.
 """
 
 import logging
@@ -9,10 +9,10 @@ from contextvars import ContextVar
 from typing import Any
 
 REQUEST: ContextVar[str] = ContextVar("request", default="")
-"""Id of the request that is being answered."""
+"""Id of the request that is being handled."""
 
 ACCESS = "tensorseed.access"
-"""Logger of the lines for requests."""
+"""Name of the access log's logger."""
 
 _JSON = {
     "()": "pythonjsonlogger.json.JsonFormatter",
@@ -21,27 +21,27 @@ _JSON = {
     "datefmt": "%Y-%m-%dT%H:%M:%S%z",
 }
 _TEXT = {"()": "uvicorn.logging.DefaultFormatter", "fmt": "%(levelprefix)s %(message)s"}
-_PROGRAM = {"color_message"}  # uvicorn's own copy of a message
+_DUPLICATED = {"color_message"}  # uvicorn's own copy of a message
 
 
 class WithRequest(logging.Filter):
-    """Adds the request's id to what is logged while it is answered."""
+    """Adds the request's id to records that are logged while it is handled."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Pass everything on."""
+        """Accept every record."""
         if request := REQUEST.get():
             record.request_id = request
-        for name in _PROGRAM & record.__dict__.keys():
+        for name in _DUPLICATED & record.__dict__.keys():
             delattr(record, name)
         return True
 
 
 def configuration(form: str, level: str) -> dict[str, Any]:
-    """Return what `logging.config.dictConfig` takes.
+    """Return the configuration for `logging.config.dictConfig`.
 
     Args:
-        form: ``json``, ``text``, or ``auto``: text where a terminal reads it.
-        level: Least severe to log.
+        form: ``json``, ``text``, or ``auto``: text on a terminal.
+        level: The lowest level to log.
     """
 
     def handler(stream: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus. With several worker processes their counts are added up."""
+"""Metrics for Prometheus; those of several worker processes are added up."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from prometheus_client import (
 )
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Variable that names the folder through which worker processes add up; set before they start."""
+"""Environment variable of the folder in which worker processes share their counts."""
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -78,12 +78,12 @@ class Metrics:
         self.draining = self._gauge("draining", "1 once the server has been told to end.")
 
     def text(self) -> bytes:
-        """Return all of it in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         if not self._folder:
             return generate_latest(self._registry)
         for pid in {path.stem.rpartition("_")[2] for path in Path(self._folder).glob("gauge*.db")}:
             if not _is_alive(int(pid)):
-                with suppress(FileNotFoundError):  # another worker is about it too
+                with suppress(FileNotFoundError):  # another worker removes it, too
                     multiprocess.mark_process_dead(int(pid), self._folder)  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]

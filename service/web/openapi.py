@@ -1,4 +1,4 @@
-"""The OpenAPI document: the recipe's own schema, real examples, a problem for every error."""
+"""The OpenAPI document: the recipe's own schema, working examples, a problem for every error."""
 
 from http import HTTPStatus
 from typing import Any
@@ -61,15 +61,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""Recipes that work as they stand."""
+"""Recipes that work as they are."""
 
 
 def body_of(kind: type[BaseModel], examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the request body of a route that takes JSON of a kind.
+    """Return the request body of a route that takes JSON of one kind.
 
     Args:
-        kind: A model whose schema the document has.
-        examples: That work as they stand.
+        kind: A model whose schema is in the document.
+        examples: Examples that work as they are.
     """
     content = {"application/json": {"schema": _schema_of(kind), "examples": examples}}
     return {"requestBody": {"required": True, "content": content}}
@@ -79,12 +79,12 @@ def _schema_of(kind: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _REFERENCE.format(model=kind.__name__)}
 
 
-def with_form(body: dict[str, Any], names: Fields) -> dict[str, Any]:
-    """Return the request body of a route that also takes its JSON in a form, beside a file.
+def with_form(body: dict[str, Any], fields: Fields) -> dict[str, Any]:
+    """Return the request body of a route that also takes a form of its JSON and a file.
 
     Args:
-        body: That of the JSON alone.
-        names: What the form's parts are called.
+        body: The request body of the JSON alone.
+        fields: The names of the form's fields.
     """
     requested = body["requestBody"]
     file = {"type": "string", "format": "binary", "description": "A safetensors file."}
@@ -92,13 +92,13 @@ def with_form(body: dict[str, Any], names: Fields) -> dict[str, Any]:
     form = {
         "schema": {
             "type": "object",
-            "properties": {names.text: text, names.file: file},
-            "required": [*names],
+            "properties": {fields.text: text, fields.file: file},
+            "required": [*fields],
             "additionalProperties": False,
         },
         "encoding": {
-            names.text: {"contentType": "application/json"},
-            names.file: {"contentType": "application/octet-stream"},
+            fields.text: {"contentType": "application/json"},
+            fields.file: {"contentType": "application/octet-stream"},
         },
     }
     return {"requestBody": requested | {"content": requested["content"] | {MULTIPART: form}}}
@@ -108,7 +108,7 @@ RECIPE_BODY = body_of(Recipe, EXAMPLES)
 """The request body of every route that takes a recipe."""
 
 DONOR_BODY = with_form(RECIPE_BODY, DONOR_FORM)
-"""The request body of those that take a donor too."""
+"""The request body of routes that take a donor, too."""
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -155,7 +155,7 @@ _SECURITY = {
 
 
 def _describe_keys(made: dict[str, Any]) -> None:
-    """Say where a key goes, and what is answered where a server needs one and it is not there."""
+    """Document how a key is sent, and the errors of a server that needs one."""
     made["components"]["securitySchemes"] = _SECURITY
     refused = {str(status): response for status, response in problems(401, 403).items()}
     for path, methods in made["paths"].items():
@@ -165,7 +165,7 @@ def _describe_keys(made: dict[str, Any]) -> None:
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of ``app``, made once."""
+    """Return the OpenAPI document of ``app``; it is computed once."""
     if app.openapi_schema is None:
         made = get_openapi(
             title=app.title,
@@ -178,10 +178,13 @@ def document(app: FastAPI) -> dict[str, Any]:
         for model in (Recipe, Question, Calibration):
             schema = model.model_json_schema(ref_template=_REFERENCE)
             schemas |= schema.pop("$defs") | {model.__name__: schema}
-        for model in (Question, Calibration):  # whose recipe is parsed apart, for its places
+        for model in (
+            Question,
+            Calibration,
+        ):  # their recipe is parsed separately, for its JSON Pointers
             schemas[model.__name__]["properties"]["recipe"] = _schema_of(Recipe)
         schemas["Problem"] = SCHEMA
-        for schema in schemas.values():  # what follows the summary is for readers of the source
+        for schema in schemas.values():  # the rest of a docstring is for readers of the source
             schema["description"] = schema.get("description", "").partition("\n\nArgs:")[0]
         for kind in SCHEMES.values():  # its default is for Python callers only
             entry = schemas[kind.__name__]

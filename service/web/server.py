@@ -1,4 +1,4 @@
-"""The server: uvicorn, with connections that can be ended though their reader takes nothing."""
+"""The server: uvicorn, with connections that can be aborted while their client reads nothing."""
 
 import os
 from collections.abc import MutableMapping
@@ -13,22 +13,22 @@ from service.web import logs
 from service.web.metrics import FOLDER
 
 EXTENSION = "tensorseed"
-"""Name in an ASGI scope's extensions under which its `Connection` is."""
+"""Key of an ASGI scope's extensions under which its `Connection` is."""
 
 _HEALTHY = 60
-"""Seconds in which a worker process answers its parent, be it as busy as it may."""
+"""Seconds in which a worker process has to answer its parent, however busy it is."""
 
 
 class Connection(HttpToolsProtocol):
-    """A connection whose answers can wait for its reader, be cut off, and know when it is lost."""
+    """A connection that can wait for its client to read, be aborted, and tell when it is lost."""
 
     is_lost = False
     _running: RequestResponseCycle | None = None
 
     def on_message_begin(self) -> None:
-        """Offer itself to the application."""
+        """Put itself into the request's scope, for the application."""
         super().on_message_begin()
-        self._hold_back(None)  # as usual, whatever the answer before it needed
+        self._limit_buffer(None)  # the default, whatever the response before it set
         self.scope["extensions"] = {EXTENSION: {"connection": self}}
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -36,7 +36,7 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever answers, though another request has come behind the one that is answered."""
+        """Tell the running response, even if a pipelined request has arrived behind it."""
         self.is_lost = True
         super().connection_lost(exc)
         if self._running is not None and not self._running.response_complete:
@@ -44,31 +44,31 @@ class Connection(HttpToolsProtocol):
             self._running.message_event.set()
 
     def abort(self) -> None:
-        """End it now: what is buffered would wait for its reader for ever."""
+        """Close it now: its buffered bytes would wait for the client forever."""
         self.transport.abort()
 
     @property
     def pending(self) -> int:
-        """Bytes that the system has not taken yet."""
+        """Bytes that the operating system has not accepted yet."""
         return 0 if self.transport.is_closing() else self.transport.get_write_buffer_size()
 
     def flush(self) -> None:
-        """Let the next message wait until the system has taken all before it."""
-        self._hold_back(0)
+        """Have the next message wait until the operating system has accepted all before it."""
+        self._limit_buffer(0)
 
-    def _hold_back(self, high: int | None) -> None:
+    def _limit_buffer(self, high: int | None) -> None:
         if not self.transport.is_closing():
             self.transport.set_write_buffer_limits(high)
 
 
 def connection_of(scope: MutableMapping[str, Any]) -> Connection | None:
-    """Return the connection of a request; None where another server has it."""
+    """Return the connection of a request; None if it comes through another server."""
     found: Connection | None = scope.get("extensions", {}).get(EXTENSION, {}).get("connection")
     return found
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to end."""
+    """Serve until a signal ends the server."""
     _allow_many_files()
     with TemporaryDirectory(prefix="tensorseed-") as folder:
         if settings.workers > 1:
@@ -96,9 +96,9 @@ def _run(settings: Settings) -> None:
 
 
 def _allow_many_files() -> None:
-    """Take as many connections as the system lets us, not as many as shells usually do."""
+    """Raise the limit of open files from the shell's default to the system's maximum."""
     try:
-        import resource  # noqa: PLC0415 - not everywhere
+        import resource  # noqa: PLC0415 - not on every system
     except ImportError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,4 @@
-"""``POST /v1/analysis`` and ``POST /v1/calibrate``: what a recipe does to signals, and LSUV."""
+"""``POST /v1/analysis`` and ``POST /v1/calibrate``: signal propagation of a recipe, and LSUV."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ _CALIBRATION = with_form(body_of(Calibration, {"tanh": _TANH}), BATCH_FORM)
 
 @router.post("/analysis", response_class=Response, responses=_ANALYSED, openapi_extra=_QUESTION)
 async def analysis(context: Context) -> Response:
-    """Tell what a recipe's layers do to signals and gradients, and which init suits them."""
+    """Analyse what a recipe's layers do to signals and gradients, and which init suits them."""
     return await _respond(context, await json_body(context), analyse)
 
 

@@ -1,4 +1,4 @@
-"""``GET /v1/schemes``, ``/v1/layers`` and ``/v1/models``: what a recipe may name."""
+"""``GET /v1/schemes``, ``/v1/layers`` and ``/v1/models``: what recipes can use."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 @router.get("/schemes", responses=problems(422))
 async def list_schemes(framework: FrameworkName | None = None) -> dict[str, Any]:
-    """List the schemes that ``init`` may name, or what a framework calls them."""
+    """List the schemes for ``init``, or the names that a framework has for them."""
     if framework is not None:
         return catalogue.framework(framework)
     return {
@@ -28,11 +28,11 @@ async def list_schemes(framework: FrameworkName | None = None) -> dict[str, Any]
 
 @router.get("/layers")
 async def list_layers() -> dict[str, Any]:
-    """List the types of layers, with their tensors in every convention."""
+    """List the layer types, with their tensors in every convention."""
     return {"layers": layers()}
 
 
 @router.get("/models")
 async def list_models() -> dict[str, Any]:
-    """List the model families, with what is read of a config.json, and the presets."""
+    """List the model families, with the fields read from a config.json, and the presets."""
     return {"models": models.catalogue()}

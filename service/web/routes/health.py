@@ -1,4 +1,4 @@
-"""Liveness, readiness, version and what this server can do; never behind a body or a thread."""
+"""Liveness, readiness, version and capabilities; none of them waits for a body or a thread."""
 
 from http import HTTPStatus
 from typing import Any
@@ -17,25 +17,25 @@ router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])
 
 _READY: dict[int | str, dict[str, Any]] = {
-    200: {"description": "It takes work."},
-    503: {"description": "It ends soon."},
+    200: {"description": "The server accepts work."},
+    503: {"description": "The server is shutting down."},
 }
 
 
 @router.head("/livez", include_in_schema=False)
 @router.get("/livez")
 async def livez() -> dict[str, str]:
-    """Say that the process answers."""
+    """Report that the process responds."""
     return {"status": "ok"}
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_class=Response, responses=_READY)
 async def readyz(context: Context) -> Response:
-    """Say whether the server takes work, or has been told to end.
+    """Report whether the server accepts work or is shutting down.
 
-    The registry has no part in it: weights and links need none, and a database that is away is away
-    for every replica, so that none would be left.
+    The registry does not count: weights and links need none, and a database that does not answer
+    would take every replica out of service at once.
     """
     if context.shared.drain.has_begun:
         return JSONResponse({"status": "draining"}, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -49,19 +49,19 @@ async def readyz(context: Context) -> Response:
 @router.head("/health", include_in_schema=False)
 @router.get("/health")
 async def health() -> dict[str, str]:
-    """Say what ``/livez`` says."""
+    """Report the same as ``/livez``."""
     return {"status": "ok"}
 
 
 @router.get("/version")
 async def version() -> dict[str, str]:
-    """Return the release that runs."""
+    """Return the version of the server."""
     return {"version": service.__version__}
 
 
 @router.get("/info")
 async def info(context: Context) -> dict[str, Any]:
-    """Return what this server can do, and its limits."""
+    """Return the capabilities of this server, and its limits."""
     shared = context.shared
     return {
         "name": "tensorseed",
@@ -85,6 +85,6 @@ async def info(context: Context) -> dict[str, Any]:
     responses={200: {"description": "In Prometheus's text format.", "content": {"text/plain": {}}}},
 )
 async def metrics(context: Context) -> Response:
-    """Return what is counted, for Prometheus."""
+    """Return the metrics for Prometheus."""
     context.shared.observe()
     return Response(context.shared.metrics.text(), media_type=CONTENT_TYPE)

@@ -1,8 +1,8 @@
-"""What a client of the Hugging Face Hub asks, so that ``HF_ENDPOINT`` alone brings it here.
+"""The API of the Hugging Face Hub, so that its clients need only ``HF_ENDPOINT`` to use a server.
 
-A repository is a name, its files are a checkpoint's. Revisions are ``main``, ``r3`` (the third that
-the name was given), ``seed-7`` and ``r3-seed-7`` (the same recipe under another seed), and commits:
-24 hexadecimal digits of the recipe's id and 16 of the seed, so that none has to be stored.
+A repository is a name, and its files are those of a checkpoint. Revisions are ``main``, ``r3`` (the
+third revision of the name), ``seed-7`` and ``r3-seed-7`` (the same recipe with another seed), and
+commits: 24 hexadecimal digits of the recipe's id and 16 of the seed, so none has to be stored.
 """
 
 import json
@@ -54,24 +54,24 @@ class _Repository(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What clients call it."""
+        """The repository's id for clients."""
         return f"{self.revision.namespace}/{self.revision.name}"
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every answer about it carries."""
+        """Headers of every response about it."""
         return {"X-Repo-Commit": self.commit}
 
     @property
     def commit(self) -> str:
-        """The revision, for good."""
+        """The revision's permanent id."""
         return f"{self.revision.recipe_id[:24]}{self.checkpoint.recipe.seed:016x}"
 
     def file(self, path: str) -> File:
         """Return a file.
 
         Raises:
-            HTTPException: 404: there is none of this name.
+            HTTPException: 404: there is no such file.
         """
         file = self.checkpoint.files.get(path)
         if file is None:
@@ -79,7 +79,7 @@ class _Repository(NamedTuple):
         return file
 
     def entry(self, file: File) -> dict[str, Any]:
-        """Return what a listing says of a file."""
+        """Return the entry of a file in a listing."""
         title = f"r{self.revision.number}, seed {self.checkpoint.recipe.seed}"
         last = {"id": self.commit, "title": title, "date": stamp(self.revision)}
         return {
@@ -154,7 +154,7 @@ async def model_at(context: Context, namespace: Namespace, name: Name, revision:
 
 @router.get("/api/models/{namespace}/{name}/refs", response_class=Response, responses=_FOUND)
 async def refs(context: Context, namespace: Namespace, name: Name) -> Response:
-    """List the one branch; seeds and commits without end are there beside it."""
+    """List the one branch; every seed and every commit is a revision, too."""
     found = await _repository(context, namespace, name, "main")
     branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": found.commit}
     return JSONResponse({"branches": [branch], "converts": [], "pullRequests": [], "tags": []})
@@ -174,10 +174,10 @@ async def tree(context: Context, namespace: Namespace, name: Name, revision: Rev
 async def subtree(
     context: Context, namespace: Namespace, name: Name, revision: Rev, path: str
 ) -> Response:
-    """Say that a repository has no folders.
+    """Report that a repository has no folders.
 
     Raises:
-        HTTPException: 404, but for the root.
+        HTTPException: 404, except for the root.
     """
     if not path:
         return await tree(context, namespace, name, revision)
@@ -191,7 +191,7 @@ async def subtree(
     responses=_FOUND | problems(400, 408, 413, 415),
 )
 async def paths_info(context: Context, namespace: Namespace, name: Name, revision: Rev) -> Response:
-    """List those of some files that a repository has at a revision."""
+    """List those of the given files that a repository has at a revision."""
     paths = _paths(await raw_body(context), media_type(context.request))
     found = await _repository(context, namespace, name, revision)
     files = found.checkpoint.files
@@ -242,7 +242,7 @@ async def _revision(
 
 
 def _missing(code: str, detail: str, headers: Mapping[str, str] | None = None) -> HTTPException:
-    # The path is in it: nothing of that may end the header.
+    # The detail contains the path, which must not end the header.
     said = "".join(letter if " " <= letter <= "~" else "?" for letter in detail)
     told = {"X-Error-Code": code, "X-Error-Message": said}
     return HTTPException(HTTPStatus.NOT_FOUND, detail, told | dict(headers or {}))
@@ -268,5 +268,5 @@ def _sibling(file: File) -> dict[str, Any]:
 
 
 def _oid(file: File) -> str:
-    """Return the tag without its quotes: all clients' caches call the file that."""
+    """Return the entity tag without its quotes, which clients use as the name in their caches."""
     return file.etag.strip('"')

@@ -1,4 +1,4 @@
-"""``/v1/names``: names that people give to stored recipes; earlier revisions stay reachable."""
+"""``/v1/names``: names for stored recipes; earlier revisions of a name stay available."""
 
 import re
 from functools import partial
@@ -29,20 +29,20 @@ _RULE = (
 
 router = APIRouter(prefix="/v1/names", tags=["names"])
 
-Namespace = Annotated[str, Path(description="whose it is")]
-Name = Annotated[str, Path(description="what it is called")]
+Namespace = Annotated[str, Path(description="owner of the name")]
+Name = Annotated[str, Path(description="name within the namespace")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 
 
 _NAMED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The name means it now, or did already."},
+    200: {"description": "The name refers to the recipe now, or did already."},
     201: {"description": "The name is new."},
     **problems(400, 404, 408, 409, 413, 415, 422, 503),
 }
 
 
 class Pointer(BaseModel):
-    """What a name is to mean."""
+    """The recipe that a name refers to."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -58,7 +58,7 @@ _BODY = {
 
 
 def is_name(namespace: str, name: str) -> bool:
-    """Return whether these are names that every client of the Hub passes on unchanged."""
+    """Return whether every client of the Hub passes these names on unchanged."""
     return namespace not in _RESERVED and all(
         re.fullmatch(_PART, part) and not re.search(r"\.\.|--|\.git$", part)
         for part in (namespace, name)
@@ -67,7 +67,7 @@ def is_name(namespace: str, name: str) -> bool:
 
 @router.put("/{namespace}/{name}", response_class=Response, responses=_NAMED, openapi_extra=_BODY)
 async def put(context: Context, namespace: Namespace, name: Name) -> Response:
-    """Let a name mean a stored recipe. What it meant before stays reachable as a revision."""
+    """Point a name to a stored recipe. The recipes before it stay available as revisions."""
     _check_name(namespace, name)
     pointer = _pointer(await json_body(context), context.shared.settings)
     registry = context.shared.registry
@@ -82,7 +82,9 @@ async def put(context: Context, namespace: Namespace, name: Name) -> Response:
 async def every(
     context: Context,
     namespace: Annotated[str | None, Query(description="only names in it")] = None,
-    after: Annotated[str | None, Query(description="namespace/name that a page ended with")] = None,
+    after: Annotated[
+        str | None, Query(description="namespace/name at which the previous page ended")
+    ] = None,
     limit: Limit = 100,
 ) -> Response:
     """List names in order, each with its latest revision, a page at a time."""
@@ -100,7 +102,7 @@ async def every(
 
 @router.get("/{namespace}/{name}", response_class=Response, responses=problems(404, 503))
 async def latest(context: Context, namespace: Namespace, name: Name) -> Response:
-    """Return what a name means now."""
+    """Return the latest revision of a name."""
     found = await revision_of(context.shared.registry, namespace, name)
     return JSONResponse(_document(found))
 
@@ -114,10 +116,12 @@ async def revisions(
     context: Context,
     namespace: Namespace,
     name: Name,
-    before: Annotated[int | None, Query(ge=1, description="number that a page ended with")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, description="number at which the previous page ended")
+    ] = None,
     limit: Limit = 100,
 ) -> Response:
-    """List what a name has meant, newest first, a page at a time."""
+    """List the revisions of a name, newest first, a page at a time."""
     registry = context.shared.registry
     await revision_of(registry, namespace, name)
     found = await registry.call(
@@ -131,7 +135,7 @@ async def revision_of(registry: AsyncRegistry, namespace: str, name: str) -> Rev
     """Return the latest revision of a name.
 
     Raises:
-        HTTPException: 404: nobody has given it.
+        HTTPException: 404: there is no such name.
     """
     found = None
     if is_name(namespace, name):
@@ -170,5 +174,5 @@ def _document(revision: Revision) -> dict[str, Any]:
 
 
 def stamp(revision: Revision) -> str:
-    """Return when a revision was made, as JavaScript and the Hub write it."""
+    """Return when a revision was made, in the format of JavaScript and the Hub."""
     return revision.created.isoformat(timespec="milliseconds").replace("+00:00", "Z")

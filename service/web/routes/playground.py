@@ -1,4 +1,4 @@
-"""``/``: a page on which a recipe is written, seen and fetched, with no other origin behind it."""
+"""``/``: a page to write, analyse and fetch a recipe, served without any other origin."""
 
 import hashlib
 from functools import lru_cache
@@ -45,10 +45,10 @@ async def page(request: Request) -> Response:
 @router.head("/static/{name}")
 @router.get("/static/{name}")
 async def static(request: Request, name: str) -> Response:
-    """Return what the page is made of.
+    """Return a file of the page.
 
     Raises:
-        HTTPException: 404: it is not made of that.
+        HTTPException: 404: the page has no such file.
     """
     if name not in files():
         raise HTTPException(HTTPStatus.NOT_FOUND, f"the page has no file {truncate(name)}")
@@ -57,7 +57,7 @@ async def static(request: Request, name: str) -> Response:
 
 @lru_cache(maxsize=1)
 def files() -> dict[str, bytes]:
-    """Return the files of the page by name. There are few and they are small: read once."""
+    """Return the files of the page by name. They are few and small, so they are read once."""
     folder = resources.files("service.web") / "static"
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 

@@ -1,4 +1,4 @@
-"""``/v1/recipes`` and ``/v1/r``: files of recipes that are stored, or in the link itself."""
+"""``/v1/recipes`` and ``/v1/r``: files of stored recipes, and of recipes in the URL itself."""
 
 import json
 from functools import partial
