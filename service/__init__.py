@@ -1,13 +1,12 @@
-"""tensorseed: initial weights from a recipe, the same bytes everywhere and always.
+"""tensorseed: initial weights from a recipe, the same bytes on every machine and in every release.
 
-One way through: text -> `parse` -> `Recipe` -> `compile` -> `Plan` -> `stream` -> bytes.
+The one way through: text -> `parse` -> `Recipe` -> `compile` -> `Plan` -> `stream` -> bytes.
 """
 
 from importlib.metadata import version
 
-from service.checkpoint.save import generate, save_file
-from service.checkpoint.verify import Verdict, verify
-from service.container.donor import Donor, open_donor
+from service.checkpoint import Verdict, save_file, verify
+from service.container import Donor, open_donor
 from service.errors import (
     InvalidRecipe,
     KernelUnavailable,
@@ -21,7 +20,7 @@ from service.limits import Limits
 from service.plan import Plan, compile, explain
 from service.plan import grow as grown
 from service.recipe import Recipe, parse
-from service.stream.pipeline import stream
+from service.stream import generate, stream
 
 __version__ = version("tensorseed")
 

@@ -1,39 +1,39 @@
-"""What can go wrong, as one tree that knows nothing of HTTP: ``web/problems.py`` has statuses.
+"""The error tree. It knows nothing of HTTP: ``web/response/problems.py`` maps errors to statuses.
 
 ::
 
     TensorseedError
-    ├── MalformedRecipe     the bytes are not the strict JSON that a recipe is written in
+    ├── MalformedRecipe     the bytes are not strict JSON
     ├── RecipeTooLarge      more bytes than the limit allows were sent
-    ├── InvalidRecipe       JSON, but it means nothing: every problem with its place
-    ├── SchemeError         one initialization cannot be made for one tensor
-    │   ├── MissingFan          a scheme needs fans and the tensor states none
+    ├── InvalidRecipe       JSON that cannot be carried out: all errors, with pointers
+    ├── SchemeError         an initialization does not fit a tensor
+    │   ├── MissingFan          a scheme needs fans and the tensor has none
     │   ├── DegenerateFan       the fan that divides the variance is zero
     │   ├── UnsuitableShape     identity and dirac need axes that the tensor lacks
     │   ├── EmptyTruncation     too few of the 2^32 words fall between the bounds
     │   └── LawOverflow         a value of the law does not fit float64 or the dtype
-    ├── LayerError          a layer cannot be made in the convention that is asked for
-    ├── ModelError          a model's config.json says nothing that can be made
-    ├── BackendUnavailable  GPUs are to compute, and none answers
-    ├── KernelUnavailable   the kernel that was asked for is not on this machine
-    ├── UnreadableFile      a file that should be safetensors is not
-    ├── UnreadableLink      a self-contained URL was cut or changed on its way
-    ├── UnknownRecipe       a name is to point at a recipe that nobody stored
+    ├── LayerError          a layer does not exist in the requested convention
+    ├── ModelError          a model's config.json cannot be carried out
+    ├── BackendUnavailable  GPUs were requested, and none is available
+    ├── KernelUnavailable   the requested kernel is not on this machine
+    ├── UnreadableFile      a file is not a safetensors file
+    ├── UnreadableLink      a self-contained URL was truncated or changed
+    ├── UnknownRecipe       a recipe that is not stored
     ├── RevisionConflict    another writer made a name's next revision
-    ├── RegistryUnavailable the database does not answer
-    ├── Busy                everything that may be under way at once is; it says when to try again
-    └── RemoteError         a service elsewhere cannot be reached, refuses or breaks its promises
+    ├── RegistryUnavailable the database does not respond
+    ├── Busy                a limit of what may be in use is reached; says when to retry
+    └── RemoteError         a remote service is unreachable, refuses or misbehaves
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 TRUNCATED_TO = 100
-"""Characters of a client's input that a message may repeat."""
+"""Most characters of a client's input that an error message repeats."""
 
 
 def truncate(value: object) -> str:
-    """Return ``value`` as text that an error may carry: at most `TRUNCATED_TO` characters.
+    """Return ``value`` as text for an error message, truncated to `TRUNCATED_TO` characters.
 
     >>> truncate("w" * 500) == "w" * 99 + "…"
     True
@@ -44,11 +44,11 @@ def truncate(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a recipe.
+    """One error in a recipe.
 
     Args:
         pointer: RFC 6901 JSON Pointer to the place; ``""`` is the whole document.
-        detail: What is wrong, what the limit is and what would be valid.
+        detail: What is wrong, the limit, and how to fix it.
     """
 
     pointer: str
@@ -56,7 +56,7 @@ class Problem:
 
 
 class TensorseedError(Exception):
-    """Anything this package raises on purpose."""
+    """Base of all errors that this package raises on purpose."""
 
 
 class MalformedRecipe(TensorseedError):
@@ -71,7 +71,7 @@ class InvalidRecipe(TensorseedError):
     """The recipe is JSON but cannot be carried out.
 
     Args:
-        problems: At least one; in the order in which they were found.
+        problems: At least one, in the order in which they were found.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -82,7 +82,7 @@ class InvalidRecipe(TensorseedError):
 
 
 class SchemeError(TensorseedError):
-    """An initialization cannot be made for this tensor; the plan adds where it was asked."""
+    """An initialization does not fit a tensor; planning adds the JSON Pointer."""
 
 
 class MissingFan(SchemeError):
@@ -106,11 +106,11 @@ class LawOverflow(SchemeError):
 
 
 class BackendUnavailable(TensorseedError):
-    """GPUs were asked for, and CuPy is not installed or finds none."""
+    """GPUs were requested, and CuPy is not installed or finds none."""
 
 
 class KernelUnavailable(TensorseedError):
-    """The kernel that was asked for was not built, or this processor cannot run it."""
+    """The requested kernel was not built, or this processor cannot run it."""
 
 
 class UnreadableFile(TensorseedError):
@@ -118,11 +118,11 @@ class UnreadableFile(TensorseedError):
 
 
 class UnreadableLink(TensorseedError):
-    """The recipe in a self-contained URL cannot be read: the URL was cut or changed."""
+    """The recipe in a self-contained URL cannot be read: the URL was truncated or changed."""
 
 
 class UnknownRecipe(TensorseedError):
-    """A name was to point at a recipe that is not in the registry."""
+    """A recipe is not in the registry."""
 
 
 class RevisionConflict(TensorseedError):
@@ -130,15 +130,15 @@ class RevisionConflict(TensorseedError):
 
 
 class RegistryUnavailable(TensorseedError):
-    """The registry's database cannot be reached, or is busy for longer than is waited."""
+    """The registry's database is unreachable, or busy for longer than the timeout."""
 
 
 class Busy(TensorseedError):
-    """As much is under way as may be at once.
+    """A limit of what may be in use at once is reached.
 
     Args:
-        detail: Of what, the limit and what was asked for.
-        after: Seconds after which to try again.
+        detail: What is in use, the limit, and what was requested.
+        after: Seconds after which to retry.
     """
 
     def __init__(self, detail: str, after: int) -> None:
@@ -147,11 +147,11 @@ class Busy(TensorseedError):
 
 
 class RemoteError(TensorseedError):
-    """A service elsewhere cannot be reached, refuses, or does not answer as it promises."""
+    """A remote service cannot be reached, refuses, or does not respond as specified."""
 
 
 class LayerError(TensorseedError):
-    """A layer cannot be made as asked; the plan adds where it was asked."""
+    """A layer cannot be made as requested; planning adds the JSON Pointer."""
 
 
 class ModelError(TensorseedError):

@@ -1,4 +1,4 @@
-"""Keys: who may do what, known here by their hashes alone."""
+"""Keys: who may do what. Only their hashes are known here."""
 
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Scope = Literal["generate", "read", "write"]
-"""What a key may be for: POSTs that make weights or plans, GETs, what changes the registry."""
+"""What a key allows: POSTs that generate weights or plans, GETs, changes of the registry."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -21,9 +21,9 @@ class Key:
     """A key as the service knows it.
 
     Args:
-        name: Whose it is, for logs.
-        scopes: What it is for.
-        sha256: Its hash. Keys are 256 random bits, so no slow hash is needed to hide them.
+        name: Its owner, for logs.
+        scopes: What it allows.
+        sha256: Its hash. A key has 256 random bits, so a slow hash is not needed.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Key:
 
 
 class Keys:
-    """The keys that a service takes; none means that it takes every request.
+    """The keys that a service accepts; without any, it accepts every request.
 
     Args:
         lines: Entries ``name scope,scope sha256``, and comments that begin with ``#``.
 
     Raises:
-        ValueError: A line is no entry, without repeating what may be a secret.
+        ValueError: A line is malformed; the message does not repeat it, as it may be a secret.
 
     >>> bool(Keys(["# nobody"]))
     False
@@ -52,7 +52,7 @@ class Keys:
         return bool(self._keys)
 
     def find(self, presented: str) -> Key | None:
-        """Return the key that was presented, in a time that tells nothing about the others."""
+        """Return the key that was presented, in constant time; None if it is unknown."""
         digest = hashlib.sha256(presented.encode()).digest()
         found = None
         for key in self._keys:
@@ -61,8 +61,8 @@ class Keys:
         return found
 
 
-def made(name: str, scopes: Iterable[str]) -> tuple[str, str]:
-    """Return a new key, and the entry by which a service knows it.
+def create_key(name: str, scopes: Iterable[str]) -> tuple[str, str]:
+    """Return a new key, and its entry for a service.
 
     Raises:
         ValueError: The name or a scope cannot be written in an entry.

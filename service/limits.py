@@ -1,16 +1,16 @@
-"""The limits a recipe must keep, as one table; every refusal names the one it met."""
+"""The limits of a recipe, as one table; errors name the limit that is exceeded."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_DIMENSION = 2**53 - 1
-"""The largest dimension: above it JSON numbers are not integers to every client."""
+"""The largest dimension: not every JSON client represents larger integers exactly."""
 
 MAX_ELEMENTS = 2**63 - 1
-"""The most elements of a full tensor: element indices fit a signed 64-bit integer."""
+"""The most elements of a full tensor: element indices have to fit a signed 64-bit integer."""
 
 
 class Limits(BaseModel):
-    """What one recipe may ask for. Bytes unless the name says otherwise.
+    """What one recipe may ask for.
 
     >>> Limits().max_tensors
     200000
@@ -37,22 +37,24 @@ class Limits(BaseModel):
     )
     max_matrices: int = Field(4_096, ge=1, description="orthogonal matrices in one tensor")
     max_whole_elements: int = Field(
-        2**26, ge=1, le=2**32, description="elements of a tensor that are computed together"
+        2**26, ge=1, le=2**32, description="elements of a tensor that has to be computed as a whole"
     )
     max_chrono_elements: int = Field(2**20, ge=1, description="units of a chrono bias")
     max_sinusoidal_elements: int = Field(2**22, ge=1, description="elements of a position table")
     max_shards: int = Field(10_000, ge=1, description="files of one checkpoint")
     max_analysis_layers: int = Field(
-        1_000, ge=1, description="layers of a chain that is analysed, times inits"
+        1_000, ge=1, description="layers of an analysed chain, times inits"
     )
     max_analysis_places: int = Field(
-        2**20, ge=1, description="places of an image, over all layers of an analysed chain"
+        2**20,
+        ge=1,
+        description="positions of an image, summed over the layers of an analysed chain",
     )
     max_analysis_work: int = Field(
         2**36, ge=1, description="multiplications of a measured pass, over all seeds and inits"
     )
     max_analysis_values: int = Field(
-        2**25, ge=1, description="values of a measured pass that are held at once, 8 bytes each"
+        2**25, ge=1, description="values in memory at once in a measured pass, 8 bytes each"
     )
-    max_depth: int = Field(32, ge=1, description="nesting of a recipe's JSON")
+    max_depth: int = Field(32, ge=1, description="nesting levels of a recipe's JSON")
     max_errors: int = Field(20, ge=1, le=20, description="errors reported at once")

@@ -1,4 +1,4 @@
-"""Settings of the service, as one table. A flag wins over the environment, that over the file."""
+"""Settings of the service, as one table. Flags win over the environment, and that over the file."""
 
 import os
 import re
@@ -28,8 +28,8 @@ PREFIX = "TENSORSEED_"
 class Settings(Limits, BaseSettings):
     """Where and how to serve, and the limits. Durations are in seconds.
 
-    Each is the flag ``--max-tensors``, the variable ``TENSORSEED_MAX_TENSORS`` and, in the TOML
-    file that ``TENSORSEED_CONFIG`` names, the key ``max_tensors``.
+    Each is a flag (``--max-tensors``), an environment variable (``TENSORSEED_MAX_TENSORS``) and a
+    key (``max_tensors``) of the TOML file that ``TENSORSEED_CONFIG`` names.
 
     >>> Settings(port=0).port
     0
@@ -43,7 +43,10 @@ class Settings(Limits, BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 is any free one")
     workers: int = Field(1, ge=1, le=256, description="server processes")
     threads: int = Field(
-        os.cpu_count() or 1, ge=1, le=1024, description="threads that generate, in each process"
+        os.cpu_count() or 1,
+        ge=1,
+        le=1024,
+        description="threads that compute values, in each process",
     )
     backend: str = Field(
         "auto",
@@ -53,29 +56,27 @@ class Settings(Limits, BaseSettings):
     kernel: str = Field(
         "auto",
         pattern="^(auto|numpy|portable|avx2|avx512)$",
-        description="what computes on the processor: auto (the fastest here), numpy, portable, avx2"
+        description="kernel for the processor: auto (the fastest here), numpy, portable, avx2"
         " or avx512",
     )
     max_buffered_bytes: int = Field(
         2**28, ge=2**20, description="bytes of chunks over all streams, in each process"
     )
     data_dir: str = Field(
-        "~/.local/share/tensorseed", description="folder of the registry, where it is SQLite"
+        "~/.local/share/tensorseed", description="folder of the SQLite registry and of donors"
     )
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="registry for many replicas: postgresql://user:password@host/database",
+        description="registry shared by replicas: postgresql://user:password@host/database",
     )
-    max_cached_tensors: int = Field(
-        50_000, ge=0, description="tensors of planned recipes that are kept, 2 KB each"
-    )
+    max_cached_tensors: int = Field(50_000, ge=0, description="tensors of cached plans, 2 KB each")
     max_bodies: int = Field(
         64, ge=1, le=100_000, description="bodies of weights streamed at once, in each process"
     )
     max_held_tensors: int = Field(
         1_000_000,
         ge=1,
-        description="tensors of recipes under way at once, some 3 KB each, in each process",
+        description="tensors of recipes in use at once, about 3 KB each, in each process",
     )
     max_analyses: int = Field(
         2, ge=1, le=1024, description="analyses and calibrations at once, in each process"
@@ -84,31 +85,34 @@ class Settings(Limits, BaseSettings):
     max_donor_bytes: int = Field(
         2**30,
         ge=0,
-        description="bytes of a donor that is sent, on disk in data_dir; 0: none is taken",
+        description="bytes of a donor, on disk in data_dir; 0 accepts none",
     )
     queue_timeout: float = Field(
         5.0,
         ge=0,
         le=3600,
-        description="seconds that a body, an analysis or a donor waits for others to end",
+        description="seconds that a body, an analysis or a donor waits for a free place",
     )
     stall_timeout: float = Field(
-        60.0, gt=0, le=86_400, description="seconds after which a reader that takes nothing is cut"
+        60.0,
+        gt=0,
+        le=86_400,
+        description="seconds after which a client that reads nothing is cut off",
     )
     stream_timeout: float = Field(
         86_400.0, gt=0, le=31_536_000, description="seconds that a body may take"
     )
     keys: SecretStr = Field(
         SecretStr(""),
-        description="entries of keys that are needed, separated by semicolons; see tensorseed key",
+        description="entries of accepted keys, separated by semicolons; see tensorseed key",
     )
-    keys_file: str = Field("", description="file of such entries, a line each")
-    metrics: bool = Field(default=True, description="whether /metrics is there, for Prometheus")
-    docs: bool = Field(default=True, description="whether /docs and /openapi.json are there")
-    playground: bool = Field(default=True, description="whether / is a page to try recipes on")
+    keys_file: str = Field("", description="file of such entries, one on each line")
+    metrics: bool = Field(default=True, description="whether to serve /metrics, for Prometheus")
+    docs: bool = Field(default=True, description="whether to serve /docs and /openapi.json")
+    playground: bool = Field(default=True, description="whether to serve the playground at /")
     trusted_proxies: str = Field(
         "127.0.0.1",
-        description="addresses whose X-Forwarded-For is believed, separated by commas; * is any",
+        description="proxies whose X-Forwarded-For is trusted, separated by commas; * is any",
     )
     root_path: str = Field("", description="path prefix that a proxy strips")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -118,19 +122,19 @@ class Settings(Limits, BaseSettings):
         30.0,
         gt=0,
         allow_inf_nan=False,
-        description="seconds for a recipe to arrive; a donor has one more for every 64 KiB of it",
+        description="seconds for a recipe to arrive; a form has one more for every 64 KiB",
     )
-    drain_timeout: int = Field(30, ge=0, description="seconds for bodies to finish at the end")
+    drain_timeout: int = Field(30, ge=0, description="seconds for bodies to finish at shutdown")
     drain_delay: float = Field(
         0.0, ge=0, le=3600, description="seconds after SIGTERM before new requests are refused"
     )
     log_format: str = Field(
         "auto",
         pattern="^(auto|json|text)$",
-        description="json, text, or auto: text where a terminal reads it",
+        description="json, text, or auto: text on a terminal",
     )
     log_level: str = Field(
-        "info", pattern="^(critical|error|warning|info|debug)$", description="least severe to log"
+        "info", pattern="^(critical|error|warning|info|debug)$", description="lowest level to log"
     )
 
     @field_validator("cors_origins", mode="before")
@@ -149,7 +153,7 @@ class Settings(Limits, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where values come from, strongest first.
+        """Return the sources of values, strongest first.
 
         Raises:
             FileNotFoundError: ``TENSORSEED_CONFIG`` names no file.
@@ -158,7 +162,7 @@ class Settings(Limits, BaseSettings):
         path = os.environ.get(f"{PREFIX}CONFIG")
         if not path:
             return init_settings, env_settings
-        if not Path(path).is_file():  # pydantic would take a missing file for an empty one
+        if not Path(path).is_file():  # pydantic would treat a missing file as an empty one
             raise FileNotFoundError(f"{PREFIX}CONFIG names {path}, which is not a file")
         file = TomlConfigSettingsSource(settings_cls, toml_file=path)
         return init_settings, env_settings, file
@@ -167,18 +171,18 @@ class Settings(Limits, BaseSettings):
         """Return the pipeline that these settings ask for.
 
         Raises:
-            BackendUnavailable: GPUs are to compute, and there is none.
-            KernelUnavailable: The kernel is not to be had on this machine.
+            BackendUnavailable: The settings ask for GPUs, and there is none.
+            KernelUnavailable: The kernel is not available on this machine.
         """
         chosen = backend(self.backend, self.kernel)
         return Pipeline(self.threads, self.max_buffered_bytes, chosen)
 
     def known_keys(self) -> Keys:
-        """Return the keys that a request needs one of.
+        """Return the accepted keys; empty if requests need none.
 
         Raises:
             OSError: ``keys_file`` cannot be read.
-            ValueError: An entry is none.
+            ValueError: An entry is malformed.
         """
         lines = re.split(r"[;\n]", self.keys.get_secret_value())
         if self.keys_file:
@@ -193,7 +197,7 @@ class Settings(Limits, BaseSettings):
         return Registry(url or f"sqlite:///{Path(self.data_dir).expanduser() / 'registry.sqlite'}")
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that give another process these settings."""
+        """Return environment variables that give another process these settings."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {f"{PREFIX}{name.upper()}": _text(value) for name, value in values.items()}
 

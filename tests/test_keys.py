@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.keys import SCOPES, Keys, made
+from service.keys import SCOPES, Keys, create_key
 
-KEY, ENTRY = made("ci", ["read", "generate"])
+KEY, ENTRY = create_key("ci", ["read", "generate"])
 HASH = ENTRY.split()[2]
 
 
 def test_key_is_not_found_by_its_entry() -> None:
-    other, other_entry = made("lab", SCOPES)
+    other, other_entry = create_key("lab", SCOPES)
     keys = Keys(["# who", "", ENTRY, f"  {other_entry}  # the lab's"])
     assert keys
     found = keys.find(KEY)
@@ -33,7 +33,7 @@ def test_other_text_is_a_key(presented: str) -> None:
 
 
 def test_two_keys_are_alike() -> None:
-    assert len({made("a", ["read"])[0] for _ in range(100)}) == 100
+    assert len({create_key("a", ["read"])[0] for _ in range(100)}) == 100
     assert len(KEY) >= 43
 
 
@@ -62,7 +62,7 @@ def test_line_that_is_no_entry_is_taken_or_repeated(line: str) -> None:
 @pytest.mark.parametrize(("name", "scopes"), [("a b", ["read"]), ("", ["read"]), ("a", ["all"])])
 def test_entry_that_is_none_is_made(name: str, scopes: list[str]) -> None:
     with pytest.raises(ValueError, match="not written as"):
-        made(name, scopes)
+        create_key(name, scopes)
 
 
 @given(st.text(max_size=90))

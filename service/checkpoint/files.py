@@ -1,4 +1,4 @@
-"""A checkpoint: the files that a recipe is, by name, each with its length and tag known."""
+"""A checkpoint: the files of a recipe by name, each with known length and entity tag."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ class Part(BaseModel):
 
     include: tuple[str, ...] = Field((), description="only tensors that match one of these")
     rank: int | None = Field(None, ge=0, description="only this rank's tensors, from 0")
-    world: int | None = Field(None, ge=1, le=2**31 - 1, description="how many ranks there are")
+    world: int | None = Field(None, ge=1, le=2**31 - 1, description="number of ranks")
 
     @model_validator(mode="after")
     def _is_a_rank_of_the_world(self) -> Self:
@@ -55,10 +55,10 @@ class Part(BaseModel):
 
 
 class Cut(Part):
-    """Which of a recipe's tensors, and in files of what size."""
+    """Which of a recipe's tensors, in files of what size."""
 
     shard_size: Annotated[ByteSize, Field(ge=1, le=50 * 10**9)] = Field(
-        ByteSize(5 * 10**9), description="bytes of a shard at most: 5GB, 500MB, 1GiB or a number"
+        ByteSize(5 * 10**9), description="most bytes of a shard: 5GB, 500MB, 1GiB or a number"
     )
 
 
@@ -67,8 +67,8 @@ class WeightFile:
     """A safetensors file of a checkpoint.
 
     Args:
-        name: What it is called.
-        plan: Its bytes, not yet drawn.
+        name: Its name.
+        plan: Its plan; the values are not drawn yet.
     """
 
     name: str
@@ -76,12 +76,12 @@ class WeightFile:
 
     @property
     def nbytes(self) -> int:
-        """Its length."""
+        """Its length in bytes."""
         return self.plan.nbytes
 
     @property
     def etag(self) -> str:
-        """The strong HTTP entity tag: the same tag is the same bytes, always."""
+        """The strong HTTP entity tag: equal tags mean equal bytes, always."""
         return self.plan.etag
 
 
@@ -90,7 +90,7 @@ class TextFile:
     """A JSON file of a checkpoint.
 
     Args:
-        name: What it is called.
+        name: Its name.
         text: Its bytes.
     """
 
@@ -99,7 +99,7 @@ class TextFile:
 
     @property
     def nbytes(self) -> int:
-        """Its length."""
+        """Its length in bytes."""
         return len(self.text)
 
     @cached_property
@@ -109,7 +109,7 @@ class TextFile:
 
     @property
     def etag(self) -> str:
-        """The strong HTTP entity tag: the same tag is the same bytes, always."""
+        """The strong HTTP entity tag: equal tags mean equal bytes, always."""
         return f'"j1-{self.sha256}"'
 
 
@@ -119,13 +119,13 @@ File = WeightFile | TextFile
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a recipe is as files.
+    """The files of a recipe.
 
     Args:
-        recipe: What makes it.
-        whole: All of its weights as one file.
-        shards: They as they are passed on: the whole, or several where it is larger than a shard.
-        beside: recipe.json, config.json and the shards' index, where there are such.
+        recipe: The recipe.
+        whole: All weights in one file.
+        shards: The files of weights: the whole file, or several if it is larger than a shard.
+        beside: recipe.json, and config.json and the shards' index if there are any.
     """
 
     recipe: Recipe
@@ -135,28 +135,28 @@ class Checkpoint:
 
     @cached_property
     def files(self) -> dict[str, File]:
-        """The files by name, as a repository lists them."""
+        """The files by name, in the order of a listing."""
         every: list[File] = [*self.beside, *self.shards]
         return {file.name: file for file in sorted(every, key=lambda file: file.name)}
 
     def find(self, name: str) -> File | None:
-        """Return a file by name; the whole one is there beside its shards."""
+        """Return a file by name; the whole file exists beside its shards."""
         return self.whole if name == WEIGHTS else self.files.get(name)
 
     @property
     def tensors(self) -> int:
-        """How many tensors it holds."""
+        """Number of tensors."""
         return len(self.whole.plan.tensors)
 
 
 def checkpoint(recipe: Recipe, plan: Plan, cut: Cut, limits: Limits) -> Checkpoint:
-    """Return the files of a recipe, or of a cut of it.
+    """Return the files of a recipe, or of some of its tensors.
 
     Args:
-        recipe: What to make.
-        plan: All of it, compiled.
-        cut: Which of the tensors, and in what files.
-        limits: What may be asked for.
+        recipe: The recipe.
+        plan: Its plan.
+        cut: Which of the tensors, in files of what size.
+        limits: The limits.
 
     Raises:
         InvalidRecipe: A pattern of the cut matches nothing, or the shards are too many.
@@ -197,7 +197,7 @@ def _index(plan: Plan, shards: Mapping[str, Plan]) -> dict[str, Any]:
 
 
 def _config_of(recipe: Recipe, model: Mapping[str, Any]) -> dict[str, Any]:
-    canonical = json.loads(rfc8785.dumps(dict(model)))  # in which 1.0 is 1, as in a stored recipe
+    canonical = json.loads(rfc8785.dumps(dict(model)))  # 1.0 becomes 1, as in a stored recipe
     return document_of(canonical, DTYPES.get(recipe.dtype))
 
 

@@ -1,4 +1,4 @@
-"""SHA-256 of files and of the tensors in them: what of a plan cannot be known without its bytes."""
+"""The manifest: SHA-256 digests of files and tensors, which take all bytes to compute."""
 
 import hashlib
 import json
@@ -27,9 +27,9 @@ def digests(plan: Plan, pipeline: Pipeline, advance: Callable[[int], object]) ->
 
     Args:
         plan: The file.
-        pipeline: What computes.
-        advance: Called with the bytes of each chunk once they are counted in; what it raises ends
-            the work.
+        pipeline: Computes the values.
+        advance: Called with the bytes of each chunk once they are hashed; its exceptions end the
+            computation.
     """
     whole, current = hashlib.sha256(), hashlib.sha256()
     found: list[str] = []
@@ -54,7 +54,7 @@ def manifest(files: Sequence[tuple[WeightFile, Digests]]) -> bytes:
     """Return the text of manifest.json.
 
     Args:
-        files: Those that hold weights, with their digests.
+        files: The files of weights, with their digests.
     """
     document = {
         "files": [

@@ -1,4 +1,4 @@
-"""Whether a file holds a recipe's tensors, and if not, which differs first."""
+"""Verification: whether a file holds a recipe's tensors, and if not, which one differs first."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from service.container.header import gap, read_header
+from service.container.header import layout_problem, read_header
 from service.errors import truncate
 from service.limits import Limits
 from service.plan import Plan, PlannedTensor
@@ -20,12 +20,12 @@ _AT_ONCE = 1 << 23
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `verify` found.
+    """The result of `verify`.
 
     Args:
-        detail: One sentence for people.
-        matches: The file holds the plan's tensors, every bit, and no others.
-        identical: The file is the plan's, byte for byte: header too.
+        detail: One sentence for people to read.
+        matches: The file holds exactly the plan's tensors, every bit.
+        identical: The whole file is the plan's, including the header, byte for byte.
     """
 
     detail: str
@@ -45,7 +45,7 @@ def verify(
         plan: What the file should be.
         path: The file.
         advance: Called with the bytes of each chunk once they are compared.
-        pipeline: What computes; all cores with the fastest kernel if left out.
+        pipeline: Computes the values; all cores with the fastest kernel if left out.
 
     Raises:
         UnreadableFile: It is not a safetensors file.
@@ -78,7 +78,7 @@ def _difference_in_header(plan: Plan, listed: dict[str, Any], held: int) -> str 
     extra = next((name for name in listed if name not in known), None)
     if extra is not None:
         return f"{truncate(extra)} is in the file and not in the recipe"
-    return gap([entry["data_offsets"] for entry in listed.values()], held)
+    return layout_problem([entry["data_offsets"] for entry in listed.values()], held)
 
 
 def _difference_in_entry(tensor: PlannedTensor, entry: dict[str, Any]) -> str | None:
@@ -99,7 +99,7 @@ def _first_difference(
     advance: Callable[[int], object] | None,
     pipeline: Pipeline,
 ) -> int | None:
-    """Return the first element of the block that differs, or that the file ends before."""
+    """Return the first element that differs, or at which the file ends."""
     size = tensor.end - tensor.begin
     buffer = np.empty(min(size, _AT_ONCE), dtype=np.uint8)
     for done in range(0, size, _AT_ONCE):

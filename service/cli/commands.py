@@ -24,7 +24,7 @@ from service.cli.analysis import analyse, calibrate
 from service.cli.remote import pull, push, url
 from service.cli.terminal import exit_on_termination, print_table, progress
 from service.errors import InvalidRecipe, TensorseedError
-from service.keys import SCOPES, made
+from service.keys import SCOPES, create_key
 from service.native import PATHS
 from service.plan import Plan
 from service.recipe import Recipe
@@ -262,7 +262,7 @@ def config(*, as_json: bool) -> None:
 )
 def key(name: str, scopes: tuple[str, ...]) -> None:
     """Create a key for NAME, and the entry for a server's list of keys."""
-    secret, entry = made(name, scopes)
+    secret, entry = create_key(name, scopes)
     click.echo(f"key    {secret}")
     click.echo(f"entry  {entry}")
     click.echo("The key is shown only now. The entry goes into the server's keys_file.", err=True)

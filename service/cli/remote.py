@@ -14,7 +14,7 @@ from service.recipe.link import MAX_LINK, link_of
 from service.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
-    from service.client.listing import Source
+    from service.client.listing import Reference
 
 _HERE = "http://127.0.0.1:8000"
 
@@ -31,11 +31,11 @@ def _name_of(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
-def _source_of(_: click.Context, __: click.Parameter, value: str) -> "Source":
-    from service.client.listing import Source  # noqa: PLC0415
+def _source_of(_: click.Context, __: click.Parameter, value: str) -> "Reference":
+    from service.client.listing import Reference  # noqa: PLC0415
 
     try:
-        return Source.of(value)
+        return Reference.of(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -81,7 +81,7 @@ def push(recipe: BinaryIO, name: str, address: str) -> None:
 @click.argument("source", callback=_source_of)
 @click.option("-o", "--output", required=True, help="Folder to write into; made if missing.")
 @_service
-def pull(source: "Source", output: str, address: str) -> None:
+def pull(source: "Reference", output: str, address: str) -> None:
     """Download the files of SOURCE: NAMESPACE/NAME, NAMESPACE/NAME@REVISION or a recipe's id.
 
     Continues interrupted downloads, and keeps files that an earlier pull has completed.

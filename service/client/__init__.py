@@ -1,1 +1,1 @@
-"""The client of a service elsewhere: recipes go there, files come back, over any connection."""
+"""The client of a remote service: recipes are pushed, files are pulled, over any connection."""

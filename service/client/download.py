@@ -1,4 +1,4 @@
-"""One large file over a connection that may break: continued where it broke, checked, and named."""
+"""Downloads one large file over a connection that may break: resumed, verified, then renamed."""
 
 import contextlib
 import hashlib
@@ -21,19 +21,19 @@ except ImportError:  # Windows
 def download(
     remote: Remote, file: RemoteFile, folder: Path, advance: Callable[[int], object]
 ) -> None:
-    """Bring a file into a folder; under its name it is whole or it is not there.
+    """Download a file into a folder; it gets its name only when it is complete.
 
-    What has come of it is kept under a hidden name that holds for this entity tag only, so that
-    another attempt, of this process or a later one, begins where this one ended.
+    A partial file is kept under a hidden name that belongs to its entity tag, so that another
+    attempt, in this process or a later one, continues where this one ended.
 
     Args:
-        remote: Who has it.
-        file: Which.
-        folder: Where to.
-        advance: Called with how many bytes more there are; fewer than none where it starts over.
+        remote: The service.
+        file: The file.
+        folder: The folder to write to.
+        advance: Called with the number of new bytes; negative if the download starts over.
 
     Raises:
-        RemoteError: It did not come, or is not what was promised.
+        RemoteError: It cannot be downloaded, or is not what the service announced.
         OSError: It cannot be written.
     """
     tag = hashlib.sha256(file.etag.encode()).hexdigest()[:16]
@@ -54,7 +54,7 @@ def download(
 
 
 class _Transfer:
-    """A file that comes in as many pieces as it takes."""
+    """A file that arrives in as many pieces as necessary."""
 
     def __init__(
         self,
@@ -73,14 +73,14 @@ class _Transfer:
         advance(self._at)
 
     def position(self) -> int:
-        """Return how many bytes there are."""
+        """Return how many bytes have arrived."""
         return self._at
 
     def attempt(self) -> None:
-        """Get the rest.
+        """Download the rest.
 
         Raises:
-            Lost: The connection broke; what came is kept.
+            Lost: The connection broke; the bytes that arrived are kept.
             RemoteError: The service sends something else.
         """
         if self._at == self._file.nbytes:
@@ -99,7 +99,7 @@ class _Transfer:
             raise Lost(f"{self._file.name} ended after {self._at} of {self._file.nbytes} bytes")
 
     def _place(self, status: int, headers: Mapping[str, str]) -> None:
-        """Go to where the answer begins, if it is one about this file."""
+        """Seek to where the response begins, after checking that it is about this file."""
         file = self._file
         if headers.get("ETag") != file.etag:
             now = printable(headers.get("ETag"))
@@ -123,7 +123,7 @@ class _Transfer:
 
 @contextlib.contextmanager
 def _locked(part: Path) -> Iterator[BufferedRandom]:
-    """Open a file that others may have begun, unless one of them is at it now."""
+    """Open a partial file, unless another process is writing it now."""
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as sink:
         if fcntl is not None:
             try:

@@ -1,4 +1,4 @@
-"""What there is to pull: one recipe's files, all of them at one moment."""
+"""What to pull: the files of one recipe, all of the same commit."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ from service.client.remote import Remote, printable
 from service.errors import RemoteError
 
 PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
-"""A namespace, or a name; the service knows more rules."""
+"""A namespace or a name; the service has more rules."""
 
 _SOURCE = re.compile(
     rf"(?P<id>[0-9a-f]{{64}})|(?P<name>{PART}/{PART})(?:@(?P<revision>[A-Za-z0-9-]{{1,64}}))?"
@@ -24,13 +24,13 @@ _DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 _ETAG = re.compile(r'"[!#-~]*"')
 
 
-class Source(NamedTuple):
+class Reference(NamedTuple):
     """What to pull.
 
     Args:
-        recipe_id: A stored recipe's; empty if it is a name.
-        name: ``namespace/name``.
-        revision: Of the name.
+        recipe_id: Id of a stored recipe; empty for a name.
+        name: ``namespace/name``; empty for a recipe.
+        revision: Revision of the name.
     """
 
     recipe_id: str
@@ -39,12 +39,12 @@ class Source(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Return what a text means.
+        """Parse a reference.
 
         Raises:
             ValueError: Neither a recipe id nor a name.
 
-        >>> Source.of("me/mlp@r3").revision
+        >>> Reference.of("me/mlp@r3").revision
         'r3'
         """
         found = _SOURCE.fullmatch(text)
@@ -59,11 +59,11 @@ class RemoteFile(NamedTuple):
     """A safetensors file that a service has.
 
     Args:
-        path: Where.
-        name: What it is to be called here.
+        path: Its path at the service.
+        name: Its name in the folder.
         nbytes: Its length.
-        etag: The same tag is the same bytes.
-        sha256: In hexadecimal, where the service knows it; else empty.
+        etag: Its strong entity tag.
+        sha256: In hexadecimal; empty if the service does not know it.
     """
 
     path: str
@@ -78,9 +78,9 @@ class Listing:
     """One recipe's files.
 
     Args:
-        title: What they are called, the revision included.
-        weights: Those with weights.
-        texts: The others as they are, an index last.
+        title: What the files belong to, including the revision.
+        weights: The files of weights.
+        texts: The JSON files, an index last.
     """
 
     title: str
@@ -94,18 +94,18 @@ class Listing:
 
     @property
     def names(self) -> set[str]:
-        """What the files are called."""
+        """The names of the files."""
         return {*(file.name for file in self.weights), *(text.name for text in self.texts)}
 
 
-def listing(remote: Remote, source: Source) -> Listing:
-    """Return what there is to pull.
+def listing(remote: Remote, source: Reference) -> Listing:
+    """Return the files to pull.
 
-    A name is looked up once, and everything asked for at the commit that it means then: if it comes
-    to mean something else in between, nothing is mixed.
+    A name is resolved to a commit once, and all files are those of that commit, even if the name
+    changes meanwhile.
 
     Raises:
-        RemoteError: Nothing is called so, or the service does not answer as it promises.
+        RemoteError: There is no such recipe or name, or the service does not respond as specified.
     """
     base, title = _base(remote, source)
     recipe = remote.text(f"{base}/{RECIPE}")
@@ -123,7 +123,7 @@ def listing(remote: Remote, source: Source) -> Listing:
     )
 
 
-def _base(remote: Remote, source: Source) -> tuple[str, str]:
+def _base(remote: Remote, source: Reference) -> tuple[str, str]:
     if source.recipe_id:
         return f"/v1/recipes/{source.recipe_id}", source.recipe_id
     headers = remote.headers(f"/{source.name}/resolve/{source.revision}/{RECIPE}")
@@ -134,7 +134,7 @@ def _base(remote: Remote, source: Source) -> tuple[str, str]:
 
 
 def _shards(index: bytes) -> list[str]:
-    """Return the names in an index. Nothing else is ever written, nor anywhere else.
+    """Return the names of files in an index; only such names are ever written.
 
     Raises:
         RemoteError: One is not the plain name of a safetensors file.
@@ -158,7 +158,7 @@ def _file(path: str, name: str, remote: Remote) -> RemoteFile:
 
 
 def _sha256(headers: Mapping[str, str]) -> str:
-    """Return what Repr-Digest says of SHA-256, in hexadecimal."""
+    """Return the SHA-256 in Repr-Digest, in hexadecimal; empty if there is none."""
     found = _DIGEST.search(headers.get("Repr-Digest", ""))
     try:
         return base64.b64decode(found[1], validate=True).hex() if found else ""

@@ -1,4 +1,4 @@
-"""A recipe's files from a service into a folder; a pull that ended early goes on where it was."""
+"""Downloads a recipe's files into a folder; a pull that ended early is resumed."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from service.client.listing import Listing, RemoteFile
 from service.client.remote import Remote
 
 RECORD = ".tensorseed.json"
-"""Which files of a folder were pulled: for each the entity tag, the length and when it changed."""
+"""Record of the files that were pulled into a folder, with entity tag, size and mtime."""
 
 
 def fetch(
@@ -22,20 +22,20 @@ def fetch(
     folder: str | os.PathLike[str],
     advance: Callable[[int], object] | None = None,
 ) -> None:
-    """Bring a recipe's files into a folder, each whole or absent, and the index last.
+    """Download a recipe's files into a folder, each complete or absent, and the index last.
 
-    A file that an earlier pull brought is left as it is where the service still has it under the
-    same entity tag and nothing has written to it since.
+    A file from an earlier pull is kept if the service still has it under the same entity tag and it
+    has not changed since.
 
     Args:
-        remote: Who has them.
-        listing: Which.
-        folder: Where to; made if it is missing.
-        advance: Called with how many bytes more there are; fewer than none where one starts over.
+        remote: The service.
+        listing: The files.
+        folder: The folder to write to; created if it is missing.
+        advance: Called with the number of new bytes; negative if a download starts over.
 
     Raises:
         FileExistsError: The folder holds weights of another checkpoint.
-        RemoteError: A file did not come, or is not what was promised.
+        RemoteError: A file cannot be downloaded, or is not what the service announced.
         OSError: A file cannot be written.
     """
     target, step = Path(folder), advance or (lambda _: None)
@@ -43,7 +43,7 @@ def fetch(
     check_no_other_weights(target, listing.names)
     record = _Record(target)
     if not all(record.has(file) for file in listing.weights):
-        (target / INDEX).unlink(missing_ok=True)  # or it would speak of files old and new
+        (target / INDEX).unlink(missing_ok=True)  # or it would list a mixture of old and new files
     for file in listing.weights:
         if record.has(file):
             step(file.nbytes)
@@ -56,7 +56,7 @@ def fetch(
 
 
 class _Record:
-    """What earlier pulls brought into a folder."""
+    """The record of earlier pulls into a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,13 +66,13 @@ class _Record:
             self._known = known if isinstance(known, dict) else {}
 
     def has(self, file: RemoteFile) -> bool:
-        """Return whether a file is there, as it was when it was pulled."""
+        """Return whether a file exists, unchanged since it was pulled."""
         with contextlib.suppress(FileNotFoundError):
             return self._known.get(file.name) == self._entry(file)
         return False
 
     def add(self, file: RemoteFile) -> None:
-        """Keep in mind that a file has come."""
+        """Record that a file was pulled."""
         self._known[file.name] = self._entry(file)
         with atomic_write(self._folder / RECORD) as sink:
             sink.write(json.dumps(self._known, indent=0).encode())

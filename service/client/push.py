@@ -1,4 +1,4 @@
-"""A recipe to a service, under a name."""
+"""Stores a recipe in a service, under a name."""
 
 import json
 from typing import NamedTuple
@@ -18,12 +18,12 @@ class _Named(BaseModel):
 
 
 class Pushed(NamedTuple):
-    """What a name means now.
+    """The new revision of a name.
 
     Args:
         revision: Its number.
-        recipe_id: The recipe's.
-        url: Where the weights are, whatever the name may come to mean.
+        recipe_id: Id of the recipe.
+        url: Permanent URL of the weights.
     """
 
     revision: int
@@ -32,15 +32,15 @@ class Pushed(NamedTuple):
 
 
 def store(remote: Remote, recipe: bytes, name: str) -> Pushed:
-    """Store a recipe and let a name mean it.
+    """Store a recipe and point a name to it.
 
     Args:
-        remote: Where.
-        recipe: Its text; the service says what is wrong with it.
+        remote: The service.
+        recipe: Its text; the service validates it.
         name: ``namespace/name``.
 
     Raises:
-        InvalidRecipe: The service says what is wrong, place by place.
+        InvalidRecipe: The service reports errors, with JSON Pointers.
         RemoteError: It refuses for another reason, or cannot be reached.
     """
     answer = remote.send("POST", "/v1/recipes", recipe)

@@ -1,4 +1,4 @@
-"""One service as a client sees it: what may pass is tried again, what will not is an error."""
+"""A connection to one service: transient failures are retried, others are errors."""
 
 import json
 import random
@@ -18,13 +18,13 @@ from service.errors import InvalidRecipe, Problem, RemoteError, TensorseedError
 Result = TypeVar("Result")
 
 _ATTEMPTS = 7
-"""How often in a row something may come to nothing."""
+"""Failures in a row after which an operation fails."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 16.0
 _LONGEST_RETRY_AFTER = 300.0
 
 _MAX_TEXT = 256 * 2**20
-"""Bytes of a JSON file: an index of 200,000 tensors is a tenth of it."""
+"""Most bytes of a JSON file; an index of 200,000 tensors has a tenth."""
 
 _MAX_PROBLEM = 64 * 2**10
 
@@ -42,7 +42,7 @@ class Refused(RemoteError):
 
     Args:
         status: Its HTTP status.
-        detail: Why, in its words.
+        detail: Why, as the service puts it.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -51,11 +51,11 @@ class Refused(RemoteError):
 
 
 class Lost(RemoteError):
-    """An attempt came to nothing, and another may not.
+    """An attempt failed, and another one may succeed.
 
     Args:
-        detail: What became of it.
-        after: Seconds that the service asks to be left alone.
+        detail: Why it failed.
+        after: Seconds after which the service asks to retry.
     """
 
     def __init__(self, detail: str, after: float | None = None) -> None:
@@ -64,11 +64,11 @@ class Lost(RemoteError):
 
 
 class Remote:
-    """A service, over connections that are kept.
+    """A service, over persistent connections.
 
     Args:
-        url: Where it is.
-        wait: Sleeps; a test's does not.
+        url: Its URL.
+        wait: Sleeps; tests replace it.
     """
 
     def __init__(self, url: str, wait: Callable[[float], object] = time.sleep) -> None:
@@ -76,9 +76,11 @@ class Remote:
         self._wait = wait
         self._was_reached = False
         self._client = httpx2.Client(
-            timeout=httpx2.Timeout(120, connect=10),  # a large orthogonal matrix takes a while
+            timeout=httpx2.Timeout(
+                120, connect=10
+            ),  # computing a large orthogonal matrix takes a while
             headers={
-                "Accept-Encoding": "identity",  # ranges and lengths are those of the file
+                "Accept-Encoding": "identity",  # ranges and lengths have to be those of the file
                 "User-Agent": f"tensorseed/{service.__version__}",
             },
         )
@@ -90,14 +92,14 @@ class Remote:
         self._client.close()
 
     def persist(self, attempt: Callable[[], Result], mark: Callable[[], int] = int) -> Result:
-        """Return what an attempt returns, made again for as long as that may help.
+        """Return what an attempt returns, retrying it after transient failures.
 
         Args:
-            attempt: Raises `Lost` where another may do better.
-            mark: How far it is; attempts that get further are not counted.
+            attempt: Raises `Lost` if another attempt may succeed.
+            mark: Returns its progress; failures after progress are not counted.
 
         Raises:
-            RemoteError: `_ATTEMPTS` in a row came to nothing, or there is no service at all.
+            RemoteError: `_ATTEMPTS` in a row failed, or no service responds at the URL.
         """
         furthest, failures = mark(), 0
         while True:
@@ -107,7 +109,9 @@ class Remote:
                 if mark() > furthest:
                     furthest, failures = mark(), 0
                 failures += 1
-                if failures == _ATTEMPTS or not self._was_reached:  # a wrong URL is said at once
+                if (
+                    failures == _ATTEMPTS or not self._was_reached
+                ):  # a wrong URL is reported at once
                     raise
                 self._wait(_pause(failures) if lost.after is None else lost.after)
 
@@ -119,12 +123,12 @@ class Remote:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> Iterator[httpx2.Response]:
-        """Make one request; the answer's body is still to be read.
+        """Send one request; the caller reads the body of the response.
 
         Raises:
-            Lost: Another attempt may succeed; of the body, too, as it is read.
+            Lost: Another attempt may succeed; also while the body is read.
             Refused: The service refuses.
-            RemoteError: The answer is not to be understood.
+            RemoteError: The response is malformed.
         """
         try:
             with self._client.stream(
@@ -132,7 +136,7 @@ class Remote:
                 self.url + path,
                 headers=headers,
                 content=content,
-                follow_redirects=content is None,  # or a POST might arrive as a GET
+                follow_redirects=content is None,  # a redirect may turn a POST into a GET
             ) as response:
                 self._was_reached = True
                 self._check(response)
@@ -143,10 +147,10 @@ class Remote:
             raise RemoteError(f"{self.url}: {_reason(error)}") from error
 
     def headers(self, path: str) -> Mapping[str, str]:
-        """Return the headers of what a path means.
+        """Return the headers of a HEAD request.
 
         Raises:
-            RemoteError: They are not to be had.
+            RemoteError: It fails.
         """
 
         def attempt() -> Mapping[str, str]:
@@ -156,10 +160,10 @@ class Remote:
         return self.persist(attempt)
 
     def text(self, path: str) -> bytes | None:
-        """Return a JSON file; None if there is none of that name.
+        """Return a JSON file; None if there is no such file.
 
         Raises:
-            RemoteError: It is not to be had.
+            RemoteError: The request fails.
         """
         try:
             return self._text("GET", path)
@@ -169,11 +173,11 @@ class Remote:
             raise
 
     def send(self, method: str, path: str, content: bytes) -> bytes:
-        """Return what the service answers to a JSON document; sent twice, it means the same.
+        """Send a JSON document, and return the response; the request has to be idempotent.
 
         Raises:
-            InvalidRecipe: The service says what is wrong, place by place.
-            RemoteError: There is no answer, or a refusal.
+            InvalidRecipe: The service reports errors, with JSON Pointers.
+            RemoteError: There is no response, or a refusal.
         """
         return self._text(method, path, content)
 
@@ -206,12 +210,12 @@ class Remote:
 
 
 def printable(text: object) -> str:
-    """Return a server's text without what a terminal would obey, and not too much of it."""
+    """Return a server's text, truncated, without control characters."""
     return "".join(c if c.isprintable() else "\ufffd" for c in str(text)[:1000])
 
 
 def _read(response: httpx2.Response, most: int) -> bytes:
-    """Return a body's first bytes, as they come."""
+    """Return the first bytes of a body."""
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
@@ -221,7 +225,7 @@ def _read(response: httpx2.Response, most: int) -> bytes:
 
 
 def _refusal(response: httpx2.Response) -> TensorseedError:
-    """Return a problem document as the error that it is."""
+    """Convert a problem document to an error."""
     said: Any = {}
     if response.headers.get("Content-Type", "").endswith("json"):
         try:
@@ -246,7 +250,7 @@ def _problems(listed: object) -> list[Problem]:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Return what Retry-After asks for: seconds, or a date."""
+    """Return the seconds in Retry-After, which has seconds or a date."""
     if not header:
         return None
     try:
@@ -258,7 +262,7 @@ def _seconds(header: str | None) -> float | None:
 
 
 def _pause(failures: int) -> float:
-    """Return how long to wait: longer each time, and no two clients the same."""
+    """Return seconds to wait: more each time, and random, so that clients do not retry together."""
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (failures - 1))
     return longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
 

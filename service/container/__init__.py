@@ -1,1 +1,14 @@
-"""The safetensors file format: headers written and read, tensors of a file read."""
+"""The safetensors file format: headers are written and read, and the tensors of a file read."""
+
+from service.container.donor import Donor, DonorFile, DonorTensor, donor_of, open_donor
+from service.container.header import encode_header, read_header
+
+__all__ = [
+    "Donor",
+    "DonorFile",
+    "DonorTensor",
+    "donor_of",
+    "encode_header",
+    "open_donor",
+    "read_header",
+]

@@ -1,4 +1,4 @@
-"""A donor: a trained network's safetensors file, whose tensors a grown one begins with.
+"""A donor: a trained network's safetensors file, whose tensors a grown network starts with.
 
 Source: Simonyan & Zisserman 2015, section 3.1: https://arxiv.org/abs/1409.1556
 """
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.container.header import gap, read_header
+from service.container.header import layout_problem, read_header
 from service.errors import UnreadableFile, truncate
 from service.limits import MAX_DIMENSION, Limits
 from service.numerics.cast import DTYPES, DType, recast
@@ -35,7 +35,7 @@ _BITS = {
 """Bits of an element of every dtype that a safetensors file may have."""
 
 _MOST_AXES = 64
-"""Axes of a tensor in any framework; more would only take long to multiply."""
+"""Most axes of a tensor in any framework."""
 
 _ELEMENTS = 1 << 16
 """Elements cast at once: their float64 values stay in a core's cache."""
@@ -45,13 +45,13 @@ _HASHED = 1 << 20
 
 
 class DonorFile:
-    """A file that any thread reads from, anywhere.
+    """A file that threads read from concurrently.
 
-    It is read and not mapped: pages of a map count as the process's memory, and a file that is cut
-    meanwhile would end the process.
+    It is read and not mapped: mapped pages count as the process's memory, and truncating a mapped
+    file would kill the process.
 
     Args:
-        file: Unbuffered; closed with this.
+        file: Unbuffered; `close` closes it.
     """
 
     def __init__(self, file: RawIOBase) -> None:
@@ -61,7 +61,7 @@ class DonorFile:
         """Read the bytes from ``offset`` on into ``out``.
 
         Raises:
-            UnreadableFile: The file ends before.
+            UnreadableFile: The file is too short.
             ValueError: It is closed.
         """
         view, done = out.data, 0
@@ -74,10 +74,10 @@ class DonorFile:
                 done += count
 
     def append(self, data: bytes) -> None:
-        """Write bytes behind those that were written.
+        """Append bytes to the file.
 
         Raises:
-            OSError: There is no room.
+            OSError: The disk is full.
             ValueError: It is closed.
         """
         rest = memoryview(data)
@@ -86,7 +86,7 @@ class DonorFile:
                 rest = rest[self.raw.write(rest) or 0 :]
 
     def close(self) -> None:
-        """Close the file, once no thread is in it."""
+        """Close the file, once no thread uses it."""
         with self._lock:
             self.raw.close()
 
@@ -96,11 +96,11 @@ class DonorTensor:
     """A tensor of a donor.
 
     Args:
-        file: The donor's.
+        file: The donor's file.
         dtype: safetensors spelling.
         shape: Dimensions.
         begin: Offset of its first byte in the file.
-        nbytes: How many there are.
+        nbytes: Number of bytes.
     """
 
     file: DonorFile
@@ -110,13 +110,13 @@ class DonorTensor:
     nbytes: int
 
     def casts_to(self, dtype: DType) -> bool:
-        """Return whether its values can be had in ``dtype``: as they are, or float to float."""
+        """Return whether its values can be cast to ``dtype``: unchanged, or from float to float."""
         held = DTYPES.get(self.dtype)
         return held is dtype or (held is not None and bool(held.largest and dtype.largest))
 
     @cached_property
     def sha256(self) -> str:
-        """The SHA-256 of its bytes, in hexadecimal; all of them are read for it, once."""
+        """The SHA-256 of its bytes, in hexadecimal. Computing it reads all bytes, once."""
         hashed = hashlib.sha256()
         piece = np.empty(min(self.nbytes, _HASHED), dtype=np.uint8)
         for at in range(0, self.nbytes, _HASHED):
@@ -126,12 +126,12 @@ class DonorTensor:
         return hashed.hexdigest()
 
     def fill(self, first: int, out: NDArray[np.uint8], dtype: DType) -> None:
-        """Write elements from ``first`` on into ``out``, as a file of ``dtype`` has them.
+        """Write elements from ``first`` on into ``out``, cast to ``dtype``.
 
         Args:
             first: Index of the first element.
             out: uint8, shape (bytes of whole elements,).
-            dtype: What they are to be, one that it `casts_to`.
+            dtype: The dtype to cast to; see `casts_to`.
         """
         held = DTYPES[self.dtype]
         if held is dtype:
@@ -146,18 +146,18 @@ class DonorTensor:
 
 
 Donor = Mapping[str, DonorTensor]
-"""What a donor holds, by name; of use for as long as its file is open."""
+"""The tensors of a donor, by name; usable while its file is open."""
 
 
 def donor_of(file: DonorFile, limits: Limits | None = None) -> Donor:
-    """Return what a file holds; nothing but its header is read.
+    """Return the tensors of a file; only its header is read.
 
     Args:
         file: Any file.
-        limits: How many bytes of header and how many tensors it may have; the defaults if left out.
+        limits: The most bytes of header and the most tensors; the defaults if left out.
 
     Raises:
-        UnreadableFile: It is not a safetensors file, whole and without a hole.
+        UnreadableFile: It is not a complete safetensors file.
     """
     limits = limits or Limits()
     file.raw.seek(0)
@@ -167,14 +167,14 @@ def donor_of(file: DonorFile, limits: Limits | None = None) -> Donor:
             f"it holds {len(listed)} tensors; the limit (max_tensors) is {limits.max_tensors}"
         )
     held = file.raw.seek(0, os.SEEK_END) - start
-    if found := gap((entry["data_offsets"] for entry in listed.values()), held):
+    if found := layout_problem((entry["data_offsets"] for entry in listed.values()), held):
         raise UnreadableFile(f"no safetensors file: {found}")
     return {name: _tensor(file, name, entry, start) for name, entry in listed.items()}
 
 
 @contextmanager
 def open_donor(path: Path | str, limits: Limits | None = None) -> Iterator[Donor]:
-    """Open a donor for as long as the block takes.
+    """Open a donor for the duration of the block.
 
     Raises:
         UnreadableFile: It is not a safetensors file.
@@ -192,9 +192,9 @@ def _tensor(file: DonorFile, name: str, entry: dict[str, Any], start: int) -> Do
         raise UnreadableFile(f"{what} is a name with half of a surrogate pair")
     if not isinstance(dtype, str) or dtype not in _BITS:
         named = ascii(truncate(dtype)) if isinstance(dtype, str) else "no name"
-        raise UnreadableFile(f"{what} has a dtype, {named}, that there is not")
+        raise UnreadableFile(f"{what} has an unknown dtype, {named}")
     if not _is_shape(shape):
-        raise UnreadableFile(f"{what} has a shape that no tensor has")
+        raise UnreadableFile(f"{what} has an impossible shape")
     if math.prod(shape) * _BITS[dtype] != 8 * (end - begin):
         raise UnreadableFile(
             f"{what} has {end - begin} bytes, which are not {dtype} of shape {truncate(shape)}"

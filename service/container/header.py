@@ -1,4 +1,4 @@
-"""The safetensors file: its header to the byte, from names, dtypes and shapes alone.
+"""The safetensors header: written byte for byte from names, dtypes and shapes, and read.
 
 Source: https://github.com/huggingface/safetensors#format; docs/generator-v1.md, "The file".
 """
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol
 from service.errors import UnreadableFile
 
 RESERVED_METADATA = "tensorseed."
-"""Metadata keys that begin so are the service's own."""
+"""Prefix of metadata keys that are reserved for the service."""
 
-# Control characters of C0 and C1, and the marks that turn text around on a screen.
+# C0 and C1 control characters, and the marks that reverse the direction of text on a screen.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 
 def name_problem(name: str, max_bytes: int) -> str | None:
-    """Return what keeps ``name`` from naming a tensor, or None.
+    """Return why ``name`` cannot name a tensor; None if it can.
 
     >>> name_problem("", 256)
     'a name has at least one character'
@@ -60,13 +60,13 @@ def file_order(size: int, name: str) -> tuple[int, bytes]:
     """Return the key that sorts tensors into the file: wide dtypes first, then by UTF-8 name.
 
     Args:
-        size: Bytes of one element. Falling sizes align every tensor to its own.
+        size: Bytes of one element. In decreasing order they align every tensor.
         name: The tensor's name.
     """
     return -size, name.encode()
 
 
-def header(entries: Iterable[Entry], metadata: Mapping[str, str]) -> bytes:
+def encode_header(entries: Iterable[Entry], metadata: Mapping[str, str]) -> bytes:
     """Return the header: its length as u64, JSON without spaces, padding to a multiple of 8.
 
     Args:
@@ -88,16 +88,16 @@ def header(entries: Iterable[Entry], metadata: Mapping[str, str]) -> bytes:
 
 
 class Readable(Protocol):
-    """What a header is read from."""
+    """A file that a header is read from."""
 
     def read(self, size: int, /) -> bytes | None:
-        """Return so many bytes, or as many as there are."""
+        """Return that many bytes, or as many as there are."""
 
 
 def read_header(file: Readable, max_bytes: int) -> tuple[dict[str, Any], int]:
-    """Return what a safetensors file lists, by name, and where its tensors begin.
+    """Return the header's entries by name, and the offset at which the tensors begin.
 
-    Of an entry only the offsets are looked at: two integers, in order, neither negative.
+    Of an entry only the offsets are checked: two integers, in order, not negative.
 
     Args:
         file: Any file, at its beginning.
@@ -126,8 +126,11 @@ def read_header(file: Readable, max_bytes: int) -> tuple[dict[str, Any], int]:
     return document, 8 + size
 
 
-def gap(spans: Iterable[list[int]], held: int) -> str | None:
-    """Say where tensors do not tile the ``held`` bytes; the official reader takes no other file."""
+def layout_problem(spans: Iterable[list[int]], held: int) -> str | None:
+    """Return why tensors do not fill the ``held`` bytes without gap or overlap; None if they do.
+
+    The official reader refuses such a file, too.
+    """
     told = 0
     for begin, end in sorted(spans):
         if begin != told:

@@ -1,4 +1,4 @@
-"""The two types that every numerics function speaks of."""
+"""The two types of all numerics functions."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Real functions that a plan needs, as the float64 nearest to the whole real expression.
+"""Real functions for plans: each result is the float64 nearest to the exact value.
 
-libm differs between platforms and is off by an ulp now and then, so these are computed with more
-digits than float64 can show and rounded once. Python's ``decimal`` is the same everywhere.
+libm differs between platforms and is sometimes off by an ulp. So these are computed with more
+digits than float64 has, and rounded once. Python's ``decimal`` is the same everywhere.
 
 Source: docs/generator-v1.md, "Plan arithmetic".
 """
@@ -13,12 +13,12 @@ from fractions import Fraction
 from functools import lru_cache
 
 _DIGITS = 60
-# Of its own: the caller's may trap, or round otherwise.
+# A context of its own: the caller's may trap, or round differently.
 _EXACT = Context(_DIGITS, ROUND_HALF_EVEN)
 _PI = Decimal(
     "3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534"
 )
-# The mass past 20 sigma is below 10^-88: at this precision it is nothing.
+# The mass beyond 20 sigma is below 10^-88, less than this precision.
 _FAR = 20
 
 
@@ -27,8 +27,8 @@ def power(base: int | Fraction, exponent: Fraction, times: Fraction | int = 1) -
 
     Args:
         base: Positive.
-        exponent: Of it.
-        times: A factor, exact.
+        exponent: Its exponent.
+        times: An exact factor.
 
     >>> power(16, Fraction(1, 4)), power(4, Fraction(-1, 2), Fraction(1, 2))
     (2.0, 0.25)
@@ -90,7 +90,7 @@ def log_uniform(words: Iterable[int], t_max: float) -> list[float]:
 
 
 _BITS = 192
-"""Bits after the point of the fixed-point numbers that waves are computed in."""
+"""Fractional bits of the fixed-point numbers of `waves`."""
 
 
 def waves(rows: int, half: int, max_timescale: float) -> "array[float]":
@@ -143,8 +143,8 @@ def root_log(numbers: Iterable[int], over: int = 1) -> float:
     """Return the float64 nearest to the square root of a product of logarithms.
 
     Args:
-        numbers: Whose natural logarithms are multiplied; each from 1.
-        over: What divides the product.
+        numbers: Each at least 1; their natural logarithms are multiplied.
+        over: Divides the product.
 
     >>> root_log([2]), root_log([6, 6], 4) * 2 == root_log([6, 6])
     (0.8325546111576978, True)

@@ -1,7 +1,7 @@
 """Fans and gains: from a tensor's shape to the variance that keeps a signal's scale.
 
-All arithmetic is + - * / and sqrt in float64, each once and in the order written here, because the
-result reaches every bit of the file.
+All arithmetic is + - * / and sqrt in float64, in the order written here, because the result affects
+every bit of the file.
 
 Sources:
     Glorot & Bengio 2010, section 4.2.1: https://proceedings.mlr.press/v9/glorot10a.html
@@ -50,15 +50,15 @@ class Fans:
 
 
 class Geometry(NamedTuple):
-    """What an initialization sees of a tensor: the block that it fills and what the axes mean.
+    """The tensor as an initialization sees it: its block, and the meaning of its axes.
 
     Args:
         shape: Dimensions of the full tensor.
         layout: A letter an axis (``OIHW``): ``O`` out, ``I`` in, ``B`` batch, others receptive
             field. None is PyTorch's rule: axis 0 out, axis 1 in, the rest receptive field.
-        fan: Fans that the recipe states outright; they win over shape and layout.
+        fan: Explicit fans of the recipe; they win over shape and layout.
         axis: The axis that ``parts`` cuts.
-        start: Where on that axis this part begins.
+        start: Where this part begins on that axis.
         stop: Where it ends; None is the end of the axis.
 
     >>> Geometry((64, 3, 7, 7)).fans
@@ -76,14 +76,14 @@ class Geometry(NamedTuple):
 
     @property
     def part_shape(self) -> tuple[int, ...]:
-        """Dimensions of the part: the full shape where there are no parts."""
+        """Dimensions of the part; the full shape without parts."""
         if self.stop is None:
             return self.shape
         return (*self.shape[: self.axis], self.stop - self.start, *self.shape[self.axis + 1 :])
 
     @property
     def place(self) -> tuple[int, ...]:
-        """What tells the part from others in a digest: cut axis, start, then its dimensions."""
+        """What identifies the part in a digest: cut axis, start, then its dimensions."""
         return self.axis, self.start, *self.part_shape
 
     @property
@@ -91,7 +91,7 @@ class Geometry(NamedTuple):
         """The layout, a letter an axis.
 
         Raises:
-            MissingFan: Fewer than two axes and no layout, so nothing says which is which.
+            MissingFan: Fewer than two axes and no layout.
         """
         if self.layout is not None:
             return self.layout
@@ -103,7 +103,7 @@ class Geometry(NamedTuple):
         return "OI" + "K" * (len(self.shape) - 2)
 
     def coordinates(self, index: Array) -> list[Array]:
-        """Return where in the part elements are, an array an axis.
+        """Return the coordinates of elements in the part, an array for each axis.
 
         Args:
             index: uint64, row-major indices in the full tensor.
@@ -118,10 +118,10 @@ class Geometry(NamedTuple):
 
     @property
     def fans(self) -> Fans:
-        """The fans: those stated, else by layout, else by PyTorch's rule.
+        """The fans: explicit ones, else by layout, else by PyTorch's rule.
 
         Raises:
-            MissingFan: None of the three tells.
+            MissingFan: None of the three gives any.
 
         """
         if self.fan is not None:
@@ -140,7 +140,7 @@ class Geometry(NamedTuple):
 
 
 def gain_squared(nonlinearity: Nonlinearity, negative_slope: float = 0.0) -> float:
-    """Return the square of a nonlinearity's gain, the factor its variance asks for.
+    """Return the square of a nonlinearity's gain, the factor that its variance needs.
 
     Kept squared because the squares are rationals: tanh 25/9, relu 2, leaky_relu 2/(1 + a^2),
     selu 9/16, and 1 for linear, conv and sigmoid.
@@ -166,7 +166,7 @@ def gain_squared(nonlinearity: Nonlinearity, negative_slope: float = 0.0) -> flo
 
 
 def variance_of(scale: float, gain2: float, fans: Fans, mode: FanMode) -> float:
-    """Return scale * gain^2 / fan, the one way to a fan scheme's variance.
+    """Return scale * gain^2 / fan, the variance of every scheme that uses fans.
 
     Args:
         scale: Dimensionless factor of the scheme.

@@ -1,4 +1,4 @@
-"""Streams: a seed and a tensor's name to 128 bits that no other tensor shares.
+"""Random streams: a seed and a tensor's name give 128 bits that no other tensor shares.
 
 Source: docs/generator-v1.md, "Streams". SHA-256 is FIPS 180-4.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Stream(NamedTuple):
-    """Where one tensor's randomness lives: four words of 32 bits.
+    """The random stream of one tensor: four words of 32 bits.
 
     Args:
         k0: Low half of the Philox key.
@@ -51,6 +51,6 @@ def stream_of(seed: int, name: str, purpose: str = "value") -> Stream:
 
 @lru_cache(maxsize=64)
 def _before_name(seed: int, purpose: str) -> "hashlib._Hash":
-    """Return the state that every tensor of a recipe begins from; to be copied, not updated."""
+    """Return the hash state before the tensor's name; copy it, do not update it."""
     parts = (b"tensorseed/v1", purpose.encode(), struct.pack("<Q", seed))
     return hashlib.sha256(b"".join(map(_framed, parts)))

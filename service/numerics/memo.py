@@ -1,4 +1,4 @@
-"""Results that several chunks of one file need: computed once, kept while they are of use."""
+"""A cache of results that several chunks of one file need."""
 
 import threading
 from collections import OrderedDict
@@ -9,14 +9,14 @@ Result = TypeVar("Result")
 
 
 class Memo:
-    """Results in groups, one a tensor or a slab of it, of which the latest few are kept.
+    """A cache of results in groups, one for each tensor or slab, of which the latest few are kept.
 
-    A file is made in order, so what was needed before the last few tensors is of no more use. A
-    group that somebody is at work with stays, and so does the latest, however large.
+    A file is computed in order, so results of tensors before the last few are not needed again. A
+    group in use is kept, and so is the latest one, however large.
 
     Args:
-        most: Groups that are kept.
-        budget: Bytes that they may have together.
+        most: Number of groups to keep.
+        budget: Bytes of all groups together.
 
     >>> memo = Memo()
     >>> memo.get("tensor", "square", lambda: 4), memo.get("tensor", "square", lambda: 5)
@@ -33,22 +33,22 @@ class Memo:
         return Memo, (self._most, self._budget)
 
     def keep(self, most: int) -> None:
-        """Keep at least so many groups: as many threads may be at work on as many."""
+        """Keep at least this many groups, because as many threads may use as many."""
         self._most = max(self._most, most)
 
     def clear(self) -> None:
-        """Forget everything that nobody is at work with."""
+        """Drop all groups that are not in use."""
         with self._lock:
             for name in [name for name, group in self._groups.items() if not group.users]:
                 del self._groups[name]
 
     def get(self, group: Hashable, key: Hashable, make: Callable[[], Result]) -> Result:
-        """Return a result, made now if it is not at hand; other callers wait for it.
+        """Return a result, computed now if it is not cached; other callers wait for it.
 
         Args:
-            group: What it belongs to.
+            group: The group that it belongs to.
             key: Which of the group's results it is.
-            make: Computes it; what it raises is raised here, and the next caller tries again.
+            make: Computes it. Its exceptions are raised here, and the next caller tries again.
         """
         with self._lock:
             found = self._groups.setdefault(group, _Group())

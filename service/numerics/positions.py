@@ -1,4 +1,4 @@
-"""Positions: from a block's elements, counted as the file has them, to the full tensor's draws."""
+"""Positions: the elements of a block in the file's order, and their draws in the full tensor."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from service.numerics.keys import Stream
 from service.numerics.workspace import Workspace
 
 _SHORTEST_RUN = 1024
-"""Below it, computing every element's index costs less than a call a run."""
+"""Runs shorter than this are drawn by index, which costs less than a call for each run."""
 
 
 class Block:
@@ -24,20 +24,20 @@ class Block:
     def __init__(self, shape: Sequence[int], bounds: Sequence[tuple[int, int]]) -> None:
         self._axes = list(zip(shape, bounds, strict=True))
         self._run = 1
-        """Elements of the block that stand side by side in the full tensor too."""
+        """Elements of the block that are neighbours in the full tensor, too."""
         for size, (start, stop) in reversed(self._axes):
             self._run *= stop - start
             if stop - start != size:
                 break
 
     def step(self, first: int, most: int) -> int:
-        """Return how many elements from ``first`` on to draw at once, at most ``most``."""
+        """Return how many elements to draw at once from ``first`` on, at most ``most``."""
         if self._run < _SHORTEST_RUN:
             return most
         return min(most, self._run - first % self._run)
 
     def runs(self, first: int, count: int) -> Iterator[tuple[int, int, int]]:
-        """Cut ``count`` elements from ``first`` on where the tensor has others in between.
+        """Split ``count`` elements from ``first`` on into runs of neighbours in the full tensor.
 
         Yields:
             (at, index, length): elements from ``first``, index in the full tensor, how many.
@@ -78,12 +78,12 @@ def coordinate_on(shape: Sequence[int], axis: int) -> tuple[int, int]:
 
 
 def number(at: Sequence[Array], sizes: Sequence[int], axes: Sequence[int]) -> Array:
-    """Return the row-major number of coordinates on some axes: int64, zeros where there are none.
+    """Return the row-major number of coordinates on some axes: int64, zeros without axes.
 
     Args:
         at: Coordinates, an array an axis of the tensor.
         sizes: Its dimensions.
-        axes: Which of them count, the slowest first.
+        axes: The axes to number, the slowest first.
     """
     found: Array = at[0].astype("int64") * 0
     for axis in axes:
@@ -94,7 +94,7 @@ def number(at: Sequence[Array], sizes: Sequence[int], axes: Sequence[int]) -> Ar
 def numbers(
     xp: Namespace, geometry: Geometry, axes: Sequence[int], order: Sequence[int] | None = None
 ) -> Array:
-    """Return what each place of a part on some axes adds to an element's index.
+    """Return what each coordinate of a part on some axes adds to an element's index.
 
     Args:
         xp: Array namespace.

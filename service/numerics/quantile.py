@@ -98,7 +98,7 @@ def quantile(xp: Namespace, words: Array) -> Array:
 
 
 def variate(word: int) -> int:
-    """Return what `quantile` does for one word, a hundred times as fast as an array of one.
+    """Return the variate of one word, a hundred times as fast as with an array.
 
     >>> variate(0xFFFFFFFF) == REACH
     True
@@ -114,7 +114,7 @@ def variate(word: int) -> int:
 
 
 def first_word(reaches: Callable[[int], bool]) -> int:
-    """Return the first word whose variate ``reaches`` a bound, or 2^32 where none does.
+    """Return the first word whose variate ``reaches`` a bound; 2^32 if none does.
 
     Args:
         reaches: A variate to a boolean; monotone, false then true.

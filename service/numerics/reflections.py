@@ -22,13 +22,13 @@ STRIP = 32
 
 
 class Reflections(Protocol):
-    """The two steps that cost time; every implementation gives the same bits."""
+    """The two steps that take the time; every implementation gives the same bits."""
 
     def reflectors(self, strip: Array, width: int) -> tuple[Array, Array]:
         """Turn the first ``width`` columns of a strip into reflectors, in place.
 
         Args:
-            strip: float64, shape (rows, 32), from the row of the first diagonal element on.
+            strip: float64, shape (rows, 32), starting at the row of the first diagonal element.
             width: How many columns; 1 to 32.
 
         Returns:
@@ -54,7 +54,7 @@ def orthonormal(matrix: Array, columns: int, steps: Reflections) -> None:
     Args:
         matrix: float64, shape (ceil(columns / 32), rows, 32), rows >= columns; changed in place.
         columns: n.
-        steps: What computes.
+        steps: The implementation.
     """
     blocks = []
     for first in range(0, columns, STRIP):
@@ -104,7 +104,7 @@ class PlainReflections:
 
 
 def _reflector(column: Array) -> tuple[float, float]:
-    """Make a column its reflector; return tau and the sign of R's diagonal element."""
+    """Replace a column by its reflector; return tau and the sign of R's diagonal element."""
     norm = np.sqrt(_sums(column * column))
     alpha = column[0].copy()
     beta = norm if alpha < 0 else -norm

@@ -1,4 +1,4 @@
-"""What a law that is not computed element by element works with."""
+"""What laws need that are not computed element by element."""
 
 from dataclasses import dataclass, field
 
@@ -9,12 +9,12 @@ from service.numerics.reflections import PlainReflections, Reflections
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Results that chunks share, and the way to orthonormal matrices.
+    """Cached results, and the implementation of reflections.
 
     Args:
-        mask: The tensor's stream for everything but its values.
-        memo: Of one file.
-        reflections: Of one backend.
+        mask: The tensor's random stream for everything except its values.
+        memo: The cache of one file.
+        reflections: The implementation of one backend.
     """
 
     mask: Stream

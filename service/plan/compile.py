@@ -1,7 +1,8 @@
 """From a `Recipe` to a `Plan`: everything a recipe can get wrong is found here, with its place."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from service.catalogue.models import DTYPES, config_of
 from service.catalogue.schemes.truncated_normal import TruncatedNormal
@@ -16,6 +17,7 @@ from service.plan.rules import TensorRequest, apply_rules, included
 from service.plan.tensor import plan_tensor
 from service.plan.warnings import warnings_of
 from service.recipe.model import Recipe
+from service.recipe.parse import parse
 from service.recipe.strictjson import pointer
 
 
@@ -45,6 +47,22 @@ def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
     kept = included(recipe, {t.name: t for t in planned if t is not None}, diagnostics)
     diagnostics.raise_if_any()
     return _laid_out(recipe, kept, lowered, diagnostics)
+
+
+RecipeLike = Plan | Recipe | bytes | str | Mapping[str, Any]
+"""A recipe in any stage: its text or document, parsed, or compiled."""
+
+
+def plan_of(recipe: RecipeLike) -> Plan:
+    """Return the plan of a recipe in any stage.
+
+    Raises:
+        MalformedRecipe: The text is not strict JSON.
+        InvalidRecipe: The recipe cannot be carried out.
+    """
+    if isinstance(recipe, Plan):
+        return recipe
+    return compile(recipe if isinstance(recipe, Recipe) else parse(recipe))
 
 
 def _check_names(requests: list[TensorRequest], diagnostics: Diagnostics) -> None:

@@ -22,7 +22,7 @@ def placed(tensors: Sequence[PlannedTensor]) -> tuple[PlannedTensor, ...]:
 def header(tensors: Sequence[PlannedTensor], metadata: Mapping[str, str]) -> bytes:
     """Return the header of a file of tensors that are placed."""
     entries = (container.Entry(t.name, t.dtype.name, t.shape, t.begin, t.end) for t in tensors)
-    return container.header(entries, metadata)
+    return container.encode_header(entries, metadata)
 
 
 def included(plan: Plan, patterns: Sequence[str], limits: Limits) -> Plan:

@@ -1,4 +1,4 @@
-"""The wire language: strict JSON to a frozen `Recipe`. What it means is the plan's matter."""
+"""The wire language: strict JSON is parsed to a frozen `Recipe`. Planning gives it a meaning."""
 
 from service.recipe.model import Recipe
 from service.recipe.parse import document_of, parse

@@ -1,4 +1,4 @@
-"""Links: a whole recipe in a URL, which any server reads without having seen it before."""
+"""Links: a whole recipe in a URL, which any server can read without a registry."""
 
 import base64
 import binascii
@@ -8,16 +8,16 @@ from service.errors import UnreadableLink
 from service.recipe.model import Recipe
 
 MAX_LINK = 4_096
-"""Characters of a link: what browsers, proxies and chat programs pass on whole."""
+"""Most characters of a link: browsers, proxies and chat programs pass on as many."""
 
-_CHANGED = "the link is not base64url of a zlib-compressed recipe: it was cut or changed"
+_CHANGED = "the link is not base64url of a zlib-compressed recipe: it was truncated or changed"
 
 
 def link_of(recipe: Recipe) -> str | None:
     """Return the recipe as base64url without padding of its zlib-compressed canonical form.
 
     Returns:
-        At most `MAX_LINK` characters; None where that is not enough.
+        At most `MAX_LINK` characters; None if the recipe does not fit.
     """
     link = base64.urlsafe_b64encode(zlib.compress(recipe.canonical, 9)).rstrip(b"=").decode()
     return link if len(link) <= MAX_LINK else None
@@ -27,7 +27,7 @@ def text_of(link: str) -> bytes:
     """Return the recipe's text that a link carries.
 
     Raises:
-        UnreadableLink: It was cut or changed, or is longer than `MAX_LINK`.
+        UnreadableLink: The link was truncated or changed, or is longer than `MAX_LINK`.
     """
     if len(link) > MAX_LINK:
         raise UnreadableLink(f"a link has at most {MAX_LINK} characters, not {len(link)}")

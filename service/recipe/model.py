@@ -1,4 +1,4 @@
-"""The recipe as frozen pydantic models: what a client sends. The plan says what it means."""
+"""The recipe as frozen pydantic models: what a client sends. Planning gives it a meaning."""
 
 import hashlib
 import re
@@ -39,10 +39,10 @@ Seed = Annotated[
 class Rule(Strict):
     """A change to every tensor whose whole name matches; later rules win."""
 
-    match: str = Field(description="a name in which * matches anything, dots too")
+    match: str = Field(description="a name in which * matches any characters, including dots")
     init: Init | None = Field(None, description="replaces init and parts")
-    dtype: FloatDType | None = Field(None, description="replaces dtype, I64 excepted")
-    fan: StatedFan | None = Field(None, description="replaces the fans, of every part too")
+    dtype: FloatDType | None = Field(None, description="replaces dtype, except I64")
+    fan: StatedFan | None = Field(None, description="replaces the fans, also of every part")
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
@@ -55,14 +55,14 @@ class Recipe(Strict):
     """What to generate. The same recipe gives the same bytes, everywhere and always."""
 
     seed: Seed = Field(description="0 to 2^64 - 1, as an integer or as its decimal digits")
-    dtype: FloatDType = Field("F32", description="of every tensor that names none")
+    dtype: FloatDType = Field("F32", description="for every tensor that states none")
     generator: Literal["v1"] = Field("v1", description="the bit contract, docs/generator-v1.md")
     init: Init | None = Field(
-        None, description="of every tensor, and every layer's weight, that names none"
+        None, description="for every tensor, and every layer's weight, that states none"
     )
     tensors: tuple[Tensor, ...] = Field((), fail_fast=True, description="tensors, in any order")
     convention: Convention = Field(
-        "pytorch", description="whose names, layouts and default inits layers have"
+        "pytorch", description="whose names, layouts and default inits the layers have"
     )
     layers: tuple[AnyLayer, ...] = Field((), fail_fast=True, description="layers, by type")
     model: dict[str, Any] | None = Field(
@@ -72,7 +72,7 @@ class Recipe(Strict):
         None, description="a depth- or role-aware scheme over the model, or the layers"
     )
     draw_convention: Convention | None = Field(
-        None, description="layers hold the very weights that this convention's layers would"
+        None, description="layers hold the same weights as this convention's layers would"
     )
     rules: tuple[Rule, ...] = Field(
         (), fail_fast=True, description="applied in order; the last match wins"

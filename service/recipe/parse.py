@@ -1,4 +1,4 @@
-"""From a client's bytes to a `Recipe`, with every complaint at its place in the client's text."""
+"""From a client's bytes to a `Recipe`, with a JSON Pointer for every error."""
 
 import difflib
 import itertools
@@ -48,8 +48,8 @@ def parse(source: bytes | str | Mapping[str, Any], limits: Limits | None = None)
     Raises:
         RecipeTooLarge: More text than ``max_body_bytes``.
         MalformedRecipe: Not strict JSON.
-        InvalidRecipe: JSON of another form than a recipe's; holds every problem, up to
-            ``max_errors``, with a JSON Pointer each.
+        InvalidRecipe: JSON that is not a recipe; holds all errors, up to ``max_errors``, each
+            with a JSON Pointer.
 
     >>> parse('{"seed": 1, "tensors": [{"name": "w", "shape": [2, 2], "init": "ones"}]}').seed
     1
@@ -58,24 +58,26 @@ def parse(source: bytes | str | Mapping[str, Any], limits: Limits | None = None)
 
 
 def document_of(kind: type[Document], text: bytes, limits: Limits) -> Document:
-    """Return what a client wrote, of a recipe's kind or another.
+    """Return a client's JSON document as a model: a recipe, or another one.
 
     Args:
         kind: A strict model.
         text: JSON.
-        limits: How long it may be, how deep, and how much is said of what is wrong with it.
+        limits: How long and how deep it may be, and how many errors are reported.
 
     Raises:
         RecipeTooLarge: More text than ``max_body_bytes``.
         MalformedRecipe: Not strict JSON.
-        InvalidRecipe: JSON of another form than the kind's, with every problem.
+        InvalidRecipe: JSON that does not fit the model; holds all errors.
     """
     document, problems = read(text, limits)
     try:
         made = kind.model_validate_json(text)
     except ValidationError as error:
         listed = error.errors(include_url=False)
-        if listed[0]["type"] == "json_invalid":  # a lone surrogate: json reads it, this does not
+        if (
+            listed[0]["type"] == "json_invalid"
+        ):  # a lone surrogate: json accepts it, pydantic does not
             raise MalformedRecipe(f"not JSON: {truncate(listed[0]['msg'])}") from None
         found = _merged(_problem(entry, document, kind) for entry in _all(listed, document, limits))
         said = {problem.pointer for problem in found}
@@ -86,10 +88,10 @@ def document_of(kind: type[Document], text: bytes, limits: Limits) -> Document:
 
 
 def _all(listed: list[Any], document: Any, limits: Limits) -> list[Any]:
-    """Add what is wrong with the other tensors to what is wrong with the first bad one.
+    """Add the errors of the other tensors to those of the first bad one.
 
-    The recipe's arrays stop at their first bad item, because a hundred thousand errors would cost
-    gigabytes; enough of them to report are found here, a tensor at a time.
+    Validation of a recipe's arrays stops at the first bad item, because a hundred thousand errors
+    would take gigabytes. As many as are reported are found here, a tensor at a time.
     """
     first = next((entry["loc"] for entry in listed if _in_tensor(entry["loc"])), None)
     if first is None:
@@ -123,7 +125,7 @@ def _text_of(source: bytes | str | Mapping[str, Any]) -> bytes:
 
 
 def _merged(problems: Iterable[Problem]) -> list[Problem]:
-    """Make one problem of those at one place: a value that fits no member of a union."""
+    """Merge the errors at one place: those of a value that fits no member of a union."""
     details: dict[str, list[str]] = {}
     for problem in problems:
         details.setdefault(problem.pointer, []).append(problem.detail)
@@ -131,14 +133,14 @@ def _merged(problems: Iterable[Problem]) -> list[Problem]:
 
 
 class _Member(NamedTuple):
-    """A member of a union that was tried: what it is called, and its keys."""
+    """A member of a union that pydantic tried: its name and its keys."""
 
     name: str
     keys: list[str]
 
 
 def _member(steps: list[str | int], before: str | int | None, step: str | int) -> _Member | None:
-    """Return the member of a union that a step of pydantic's location names, if it does."""
+    """Return the member of a union that a step of pydantic's location names, or None."""
     if len(steps) == 2 and steps[0] == "layers" and step in LAYERS:
         return _Member(str(step), list(LAYERS[str(step)].model_fields))
     table = _UNIONS.get(str(before), {})
@@ -148,7 +150,7 @@ def _member(steps: list[str | int], before: str | int | None, step: str | int) -
 
 
 def _problem(entry: Any, document: Any, kind: type[BaseModel]) -> Problem:
-    """Turn one of pydantic's complaints into ours: its location also names union members."""
+    """Convert an error of pydantic's, whose location also names union members."""
     steps: list[str | int] = []
     node: Any = document
     member: _Member | None = None
@@ -200,7 +202,7 @@ def _known_keys(steps: list[str | int], kind: type[BaseModel]) -> list[str]:
 
 
 def _member_model(kind: type[BaseModel], name: str) -> type[BaseModel]:
-    """Return the model of a member of ``kind`` that is an object; ``kind`` where it is none."""
+    """Return the model of a member of ``kind`` that is an object; ``kind`` if it is not one."""
     field = kind.model_fields.get(name)
     annotation = field.annotation if field else None
     models = (each for each in (annotation, *get_args(annotation)) if isinstance(each, type))

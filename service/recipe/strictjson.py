@@ -1,7 +1,7 @@
-"""Strict JSON: what every parser reads alike, and nothing else.
+"""Strict JSON: only what every parser reads in the same way.
 
-Python's parser takes NaN, duplicate keys, a byte order mark in UTF-16 and any depth; two parsers
-that read one text differently are how a check is passed and something else carried out.
+Python's parser accepts NaN, duplicate keys, UTF-16 with a byte order mark and any depth. If two
+parsers read a text differently, one thing is checked and another is carried out.
 
 Source: RFC 8259; RFC 7493 (I-JSON) for the numbers and names that interoperate.
 """
@@ -16,7 +16,7 @@ from service.limits import MAX_DIMENSION, Limits
 
 
 def pointer(*steps: str | int) -> str:
-    """Return an RFC 6901 JSON Pointer, each step cut to what an error may show.
+    """Return an RFC 6901 JSON Pointer, with each step truncated as in error messages.
 
     >>> pointer("tensors", 0, "a/b")
     '/tensors/0/a~1b'
@@ -25,23 +25,23 @@ def pointer(*steps: str | int) -> str:
 
 
 _MOST_MEMBERS = 65_536
-"""Members of one object. Metadata may have many; an error about each unknown one costs memory."""
+"""Most members of one object. Metadata may have many; errors for unknown ones take memory."""
 
 
 _SEEDS = {("seed",), ("recipe", "seed")}
-"""Where a recipe's seed is, by itself and in a question about it: 64 bits, whoever reads them."""
+"""Paths of a recipe's seed, alone and inside an analysis: these integers may have 64 bits."""
 
 
 class _Suspects:
-    """Objects with a duplicate key and integers too large, noted while parsing, located later."""
+    """Objects with a duplicate key and integers that are too large, to be located later."""
 
     def __init__(self) -> None:
-        # The objects are kept: a dropped one's identity could come back as another's.
+        # The objects are kept, because the id of a dropped one could be reused.
         self.duplicates: dict[int, tuple[str, dict[str, Any]]] = {}
         self.large = False
 
     def note_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        """Return an object's members; note it if a key comes twice."""
+        """Return an object's members; record the object if a key occurs twice."""
         members = dict(pairs)
         if len(members) < len(pairs):
             counts = Counter(key for key, _ in pairs)
@@ -49,20 +49,20 @@ class _Suspects:
         return members
 
     def note_integer(self, digits: str) -> int:
-        """Return an integer; note that one is too large."""
+        """Return an integer; record it if it is too large."""
         value = int(digits)
         self.large |= _is_large_integer(value)
         return value
 
     def note_real(self, text: str) -> float:
-        """Return a real number; note one that is written as too large an integer elsewhere."""
+        """Return a real number; record it if RFC 8785 writes it as an integer that is too large."""
         value = float(text)
         self.large |= _is_large_integer(value)
         return value
 
 
 def _is_large_integer(value: float) -> bool:
-    # RFC 8785 writes reals below 1e21 as integers, so 1e20 is one there, however it was spelt here.
+    # RFC 8785 writes reals below 1e21 as integers, so 1e20 becomes one, however it is written here.
     return abs(value) > MAX_DIMENSION and (isinstance(value, int) or abs(value) < 1e21)
 
 
@@ -75,15 +75,16 @@ def read(text: bytes, limits: Limits) -> tuple[Any, list[Problem]]:
 
     Args:
         text: UTF-8 without a byte order mark.
-        limits: ``max_body_bytes`` and ``max_depth`` bound it.
+        limits: ``max_body_bytes`` and ``max_depth`` limit it.
 
     Returns:
-        The document and the integers in it (``seed`` apart) that JSON clients cannot all hold.
+        The document, and a problem for each integer (except ``seed``) that not every JSON client
+        can hold.
 
     Raises:
         RecipeTooLarge: More bytes than the limit.
-        MalformedRecipe: Not JSON; says where. Also for duplicate keys and too deep a nesting.
-        InvalidRecipe: An object of more members than any recipe's.
+        MalformedRecipe: Not JSON, with the position; or duplicate keys, or nested too deeply.
+        InvalidRecipe: An object with too many members.
     """
     if len(text) > limits.max_body_bytes:
         raise RecipeTooLarge(
@@ -132,7 +133,7 @@ def _too_deep(limits: Limits) -> MalformedRecipe:
 
 
 def _check_form(document: Any, limits: Limits) -> None:
-    """Refuse, before anything is made of it, nesting and objects that no recipe has."""
+    """Refuse nesting and objects that no recipe has, before parsing."""
     level = [document]
     for _ in range(limits.max_depth + 1):
         containers = [node for node in level if isinstance(node, dict | list)]

@@ -1,7 +1,7 @@
-"""Named recipes, in SQLite for one server or in PostgreSQL for many.
+"""Stored recipes and names, in SQLite for one server or in PostgreSQL for many.
 
-`Registry` is all that others use. ``database.py`` opens either database once and makes its troubles
-one error; ``sqlite.py`` and ``postgres.py`` have what differs between them.
+Other folders use `Registry` only. ``database.py`` opens either database once and converts its
+errors to one; ``sqlite.py`` and ``postgres.py`` have the differences between them.
 """
 
 from service.registry.registry import Registry, Revision

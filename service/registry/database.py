@@ -1,4 +1,4 @@
-"""A database that is opened at first use, and again after it was away."""
+"""A database that is opened at first use, and again after it was unavailable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from service.registry.postgres import PostgreSQL
 
 _LONGEST = 300
-"""Characters of a driver's message that are passed on."""
+"""Most characters of a driver's message that are repeated."""
 
 
 class Database:
-    """Transactions, and one error for whatever is wrong with the database.
+    """Transactions, with one error class for all failures of the database.
 
     Args:
-        url: SQLAlchemy's way to name it.
-        wait: Seconds to wait for a connection, an answer or a lock.
+        url: An SQLAlchemy URL.
+        wait: Seconds to wait for a connection, a response or a lock.
 
     Raises:
         ValueError: The URL cannot be read, or this installation has no driver for it.
@@ -47,7 +47,7 @@ class Database:
         """Open a transaction that is committed at the end of the block.
 
         Raises:
-            RegistryUnavailable: The database does not answer, or cannot do what is asked.
+            RegistryUnavailable: The database does not respond, or refuses.
         """
         try:
             with within(self._wait):
@@ -56,11 +56,11 @@ class Database:
                 with self._kind.engine.begin() as connection:
                     yield connection
         except (DBAPIError, NoConnectionLeft, OSError) as error:
-            self._is_ready = False  # it may be another database when it is back
+            self._is_ready = False  # it may be another database when it responds again
             raise RegistryUnavailable(self._kind.explain(self._cause(error))) from None
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._kind.engine.dispose()
 
     def _make_ready(self) -> None:
@@ -103,7 +103,7 @@ def _kind(url: URL, wait: float) -> "SQLite | PostgreSQL":
 
 
 def _secrets(url: URL) -> set[str]:
-    """Return the password in every way in which a message may have it."""
+    """Return the password in every form in which a message may contain it."""
     passwords = {str(url.password or ""), str(url.query.get("password", ""))} - {""}
     return passwords | {coded(each) for each in passwords for coded in (quote, quote_plus)}
 

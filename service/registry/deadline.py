@@ -1,4 +1,4 @@
-"""How long the call that a thread is in may still take."""
+"""The deadline of the registry call that a thread is in."""
 
 import math
 import time
@@ -11,7 +11,7 @@ _END: ContextVar[float] = ContextVar("end", default=math.inf)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Let what waits in this block know that it has so many seconds, all together."""
+    """Set a deadline, in seconds from now, for everything that waits in this block."""
     token = _END.set(time.monotonic() + seconds)
     try:
         yield
@@ -20,7 +20,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def remaining() -> float:
-    """Return the seconds that are left; infinite outside of any `within`.
+    """Return the seconds that are left; infinity outside of `within`.
 
     >>> remaining()
     inf

@@ -1,7 +1,7 @@
 """PostgreSQL: one database for many servers.
 
-A frozen server keeps its sockets open and answers nothing, and libpq would wait for it for ever.
-So every wait of a connection ends with the time of the call that it is for.
+A frozen server keeps its sockets open without responding, and libpq would wait for it forever. So
+every wait of a connection ends at the deadline of its call.
 """
 
 import math
@@ -16,18 +16,20 @@ from service.registry.deadline import remaining
 Result = TypeVar("Result")
 
 _SHORTEST = 2
-"""Seconds that psycopg waits at least for a connection."""
+"""Least seconds that psycopg waits for a connection."""
 
 
 class PostgreSQL:
     """A database on a server.
 
     Args:
-        url: Of the server and the database.
-        wait: Seconds to wait for a connection, an answer or a lock.
+        url: URL of the server and the database.
+        wait: Seconds to wait for a connection, a response or a lock.
     """
 
-    lock = "SELECT pg_advisory_xact_lock(7310310220151)"  # any number that others do not use
+    lock = (
+        "SELECT pg_advisory_xact_lock(7310310220151)"  # an arbitrary number that others do not use
+    )
 
     def __init__(self, url: URL, wait: float) -> None:
         self._wait = wait
@@ -39,8 +41,8 @@ class PostgreSQL:
             max_overflow=4,
             pool_timeout=wait,
             hide_parameters=True,
-            use_native_hstore=False,  # saves a question for every connection
-            # A pooler may give each transaction another server, which knows no statement of ours.
+            use_native_hstore=False,  # saves a round trip for every connection
+            # A pooler may use another server for each transaction, without our prepared statements.
             connect_args={"client_encoding": "utf8", "prepare_threshold": None},
         )
         event.listen(self.engine, "do_connect", self._connect)
@@ -65,7 +67,7 @@ class PostgreSQL:
         return connection
 
     def _bound(self, connection: "_Connection") -> None:
-        """Let the server give up too, so that nothing stays locked for a client that is gone."""
+        """Set a timeout in the server, too, so that it holds no locks for a client that is gone."""
         for name, seconds in (
             ("statement_timeout", self._wait),
             ("idle_in_transaction_session_timeout", 2 * self._wait),
@@ -75,10 +77,10 @@ class PostgreSQL:
 
 
 class _Connection(psycopg.Connection[Any]):
-    """A connection that is closed when an answer has not come in time."""
+    """A connection that is closed if a response does not arrive in time."""
 
     def wait(self, gen: Generator[Any, Any, Result], *args: Any, **options: Any) -> Result:
-        """Run what psycopg calls with everything that it sends."""
+        """Run a generator of psycopg's, which it calls for everything that it sends."""
         try:
             return super().wait(_hurried(gen), *args, **options)
         except _TooSlow:
@@ -87,11 +89,11 @@ class _Connection(psycopg.Connection[Any]):
 
 
 class _TooSlow(psycopg.OperationalError):
-    """The server did not answer in time."""
+    """The server did not respond in time."""
 
 
 def _hurried(steps: Generator[Any, Any, Result]) -> Generator[Any, Any, Result]:
-    """Pass on what a generator asks for until the call's time is over."""
+    """Run a generator until the call's deadline."""
     try:
         wish = next(steps)
         while True:

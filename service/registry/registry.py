@@ -1,4 +1,4 @@
-"""Recipes by their ids, and names whose revisions point at them."""
+"""Recipes by their ids, and names whose revisions point to them."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from service.registry.database import Database
 from service.registry.schema import DIGESTS, LARGEST, RECIPES, REVISIONS
 
 WAIT = 5.0
-"""Seconds to wait for a connection, an answer or a lock."""
+"""Seconds to wait for a connection, a response or a lock."""
 
 _INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
@@ -23,14 +23,14 @@ _INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What a name meant from some moment on.
+    """A revision of a name: the recipe that it points to.
 
     Args:
-        namespace: Whose name it is.
-        name: The name in it.
+        namespace: Namespace of the name.
+        name: Name in the namespace.
         number: From 1, without gaps.
-        recipe_id: The recipe that it points at.
-        created: That moment, in UTC.
+        recipe_id: Id of the recipe.
+        created: When it was created, in UTC.
     """
 
     namespace: str
@@ -43,13 +43,13 @@ class Revision:
 class Registry:
     """Recipes, names and digests in a database; one for all threads of a process.
 
-    Nothing is ever changed or taken away, only added, so every call may be made again after it
-    failed. The database is opened at the first call, and again when it was away. Every method
-    raises `RegistryUnavailable` when it does not answer.
+    Rows are only added, never changed or deleted, so every call can be repeated after a failure.
+    The database is opened at the first call, and again after it was unavailable. Every method
+    raises `RegistryUnavailable` if it does not respond.
 
     Args:
         url: ``sqlite:////folder/file`` or ``postgresql://user:password@host/database``.
-        wait: Seconds to wait for a connection, an answer or a lock.
+        wait: Seconds to wait for a connection, a response or a lock.
 
     Raises:
         ValueError: The URL names no such database, or its driver is not installed.
@@ -59,7 +59,7 @@ class Registry:
         self._database = Database(url, wait)
 
     def put_recipe(self, recipe_id: str, text: bytes) -> bool:
-        """Store a recipe for good before returning; return whether it is new."""
+        """Store a recipe durably; return whether it is new."""
         if self._has_recipe(recipe_id):
             return False
         return self._add(RECIPES, id=recipe_id, text=text, created=datetime.now(UTC))
@@ -70,7 +70,7 @@ class Registry:
         return text
 
     def point(self, namespace: str, name: str, recipe_id: str) -> tuple[Revision, bool]:
-        """Let a name mean a recipe; return its latest revision, and whether it was made now.
+        """Point a name to a recipe; return its latest revision, and whether it is new.
 
         Raises:
             UnknownRecipe: The recipe is not stored.
@@ -85,7 +85,7 @@ class Registry:
         made = Revision(namespace, name, number, recipe_id, datetime.now(UTC))
         if self._add(REVISIONS, **asdict(made)):
             return made, True
-        # The primary key decides between writers: whoever comes second finds the number taken.
+        # The primary key decides between writers: the second finds the number taken.
         others = self.revision(namespace, name, number)
         if others is not None and others.recipe_id == recipe_id:
             return others, False
@@ -101,7 +101,7 @@ class Registry:
         return next(iter(self._revisions(query)), None)
 
     def revision_of(self, namespace: str, name: str, prefix: str) -> Revision | None:
-        """Return the newest revision of a name that points at a recipe whose id begins so."""
+        """Return the newest revision of a name whose recipe's id has the prefix."""
         begins = func.substr(REVISIONS.c.recipe_id, 1, len(prefix)) == prefix
         query = _history(namespace, name).where(begins).limit(1)
         return next(iter(self._revisions(query)), None)
@@ -112,10 +112,10 @@ class Registry:
         """Return revisions of a name, newest first.
 
         Args:
-            namespace: Whose name it is.
-            name: The name in it.
+            namespace: Namespace of the name.
+            name: Name in the namespace.
             before: Only those with smaller numbers.
-            limit: How many at most.
+            limit: Most revisions or names to return.
         """
         query = _history(namespace, name).limit(limit)
         if before is not None:
@@ -134,7 +134,7 @@ class Registry:
         Args:
             namespace: Only names in it.
             after: Only names after this namespace and name.
-            limit: How many at most.
+            limit: Most revisions or names to return.
         """
         columns = REVISIONS.c.namespace, REVISIONS.c.name
         newest = select(*columns, func.max(REVISIONS.c.number)).group_by(*columns)
@@ -147,17 +147,17 @@ class Registry:
         return self._revisions(select(REVISIONS).where(chosen).order_by(*columns))
 
     def digest(self, key: str) -> str | None:
-        """Return the document that was kept under a key."""
+        """Return the document stored under a key."""
         document: str | None = self._first(select(DIGESTS.c.document).where(DIGESTS.c.key == key))
         return document
 
     def keep_digest(self, key: str, document: str) -> None:
-        """Keep a document under a key, unless there is one already."""
+        """Store a document under a key, unless there is one already."""
         if self.digest(key) is None:
             self._add(DIGESTS, key=key, document=document)
 
     def close(self) -> None:
-        """Give the connections back; a later call opens the database again."""
+        """Close the connections; a later call opens the database again."""
         self._database.close()
 
     def _has_recipe(self, recipe_id: str) -> bool:
@@ -169,7 +169,7 @@ class Registry:
             return connection.scalar(query)
 
     def _add(self, table: Table, **values: object) -> bool:
-        """Return whether the row is new; it is committed then."""
+        """Insert a row; return whether it is new. It is committed then."""
         with self._database.begin() as connection:
             row = _INSERT[connection.dialect.name](table).values(**values).on_conflict_do_nothing()
             counted = connection.execute(row, execution_options={"preserve_rowcount": True})
@@ -193,10 +193,10 @@ def _history(namespace: str, name: str) -> Select[Any]:
 
 
 def _utc(moment: datetime) -> datetime:
-    """Read a time: SQLite gives back no zone, PostgreSQL that of its session."""
+    """Return a time in UTC: SQLite returns no zone, PostgreSQL that of its session."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _sent(word: str) -> str:
-    """Replace what PostgreSQL takes in no text by what comes before all names' letters as well."""
+    """Replace NUL, which PostgreSQL does not accept, by one that also sorts before names."""
     return word.replace("\0", "\x01")

@@ -1,8 +1,8 @@
-"""The tables. Whoever changes them raises `VERSION`, so that no release misreads another's.
+"""The tables. A change of them raises `VERSION`, so that no release misreads another's data.
 
-A recipe's text is kept as bytes. They come back as they were given, whatever encoding the database
-was made with; its id is a hash of exactly these bytes, and neither database compares or converts
-them. All other text is compared by code point in both: SQLite does so by itself.
+A recipe's text is stored as bytes, because its id is a hash of exactly these bytes and a database
+with another encoding would convert text. All other text is compared by code point in both
+databases; SQLite does so by default.
 """
 
 from sqlalchemy import (
@@ -18,10 +18,10 @@ from sqlalchemy import (
 )
 
 VERSION = 1
-"""What this release reads and writes."""
+"""The version of the schema that this release reads and writes."""
 
 LARGEST = 2**31 - 1
-"""The largest number that the databases hold in a column of integers."""
+"""The largest integer of a column, in both databases."""
 
 METADATA = MetaData()
 

@@ -10,10 +10,10 @@ from service.registry.deadline import remaining
 
 
 class SQLite:
-    """A database that is a file; its folder is made when the first connection is.
+    """A database in a file, whose folder is created with the first connection.
 
     Args:
-        url: With the file's path.
+        url: URL with the file's path.
         wait: Seconds to wait for a lock.
 
     Raises:
@@ -37,7 +37,7 @@ class SQLite:
         event.listen(self.engine, "connect", _prepare)
 
     def explain(self, cause: str) -> str:
-        """Return what went wrong and what helps."""
+        """Return what went wrong, and a fix."""
         if "is locked" in cause:
             return f"the registry {self._path} was locked for more than {self._wait:g} s: {cause}"
         return (
@@ -51,20 +51,20 @@ class SQLite:
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:
     _write_ahead(connection)
-    connection.execute("PRAGMA synchronous=FULL")  # what is acknowledged survives a power failure
+    connection.execute("PRAGMA synchronous=FULL")  # acknowledged writes survive a power failure
     connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Let readers go on while somebody writes."""
+    """Enable write-ahead logging, so that readers continue while another process writes."""
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError:
             if remaining() <= 0:
                 raise
-            # Another process makes the file at this moment. For this one lock SQLite does not
-            # wait, so wait for another one that excludes it; or learn that it was not that.
+            # Another process is creating the file. SQLite does not wait for this lock, so wait
+            # for another lock that excludes it; if that fails, it was another error.
             connection.execute("BEGIN EXCLUSIVE")
             connection.rollback()
         else:

@@ -1,1 +1,6 @@
-"""From a plan to bytes."""
+"""From a plan to bytes: any span of a file, or chunks that worker threads compute ahead."""
+
+from service.stream.arrays import generate
+from service.stream.pipeline import Chunks, Pipeline, stream
+
+__all__ = ["Chunks", "Pipeline", "generate", "stream"]

@@ -2,10 +2,10 @@
 
 import json
 
-from service.keys import made
+from service.keys import create_key
 from tests.attacks.attack import Attack, of, request, weights
 
-_READ, _ENTRY = made("reader", ["read"])
+_READ, _ENTRY = create_key("reader", ["read"])
 FLAGS = ("--keys", _ENTRY)
 
 _WRONG = [

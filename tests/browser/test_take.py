@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from service.keys import made
+from service.keys import create_key
 from tests.browser.playground import Playground
 from tests.support import file_of
 from tools.live import LiveServer, live_server
@@ -182,7 +182,7 @@ def test_broken_link_is_not_called_so(browser: Browser, site: LiveServer, fragme
 
 
 def test_server_with_keys_is_closed_to_the_page(browser: Browser) -> None:
-    key, entry = made("lab", ["generate"])
+    key, entry = create_key("lab", ["generate"])
     with live_server(TENSORSEED_KEYS=entry) as site, Playground(browser, site.url) as page:
         page.page.goto(f"{site.url}/")
         expect(page["notice"]).to_contain_text("asks for a key")

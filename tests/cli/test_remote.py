@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.cli import main
-from service.client.listing import Source, listing
+from service.client.listing import Reference, listing
 from service.client.pull import fetch
 from service.client.remote import Remote
 from tests.client.faulty import NAME, Answer, Faulty, cut, faulty
@@ -88,7 +88,7 @@ def test_name_that_moves_in_between_gives_the_new_file(server: LiveServer, tmp_p
     at = ["--url", server.url]
     run("push", "-", "ann/moving", *at, recipe=RECIPE)
     with Remote(server.url) as remote:
-        found = listing(remote, Source.of("ann/moving"))
+        found = listing(remote, Reference.of("ann/moving"))
         run("push", "-", "ann/moving", *at, recipe=RECIPE | {"seed": 1})
         fetch(remote, found, tmp_path)
     assert (tmp_path / "model.safetensors").read_bytes() == file_of(RECIPE)

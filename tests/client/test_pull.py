@@ -14,7 +14,7 @@ import pytest
 import service
 from service.checkpoint.files import INDEX, WEIGHTS, Cut, checkpoint
 from service.checkpoint.save import save_checkpoint
-from service.client.listing import Source, listing
+from service.client.listing import Reference, listing
 from service.client.pull import RECORD, fetch
 from service.client.remote import Remote
 from service.errors import RemoteError
@@ -65,7 +65,7 @@ def pulled(server: Faulty, folder: Path, source: str = NAME) -> list[float]:
     """Pull, and return how long was waited each time."""
     waits: list[float] = []
     with Remote(server.url, waits.append) as remote:
-        found = listing(remote, Source.of(source))
+        found = listing(remote, Reference.of(source))
         seen: list[int] = []
         fetch(remote, found, folder, seen.append)
     assert sum(seen) == found.nbytes
@@ -232,7 +232,7 @@ def test_wrong_url_is_tried_again(one: Faulty, tmp_path: Path) -> None:
     one.server_close()
     waits: list[float] = []
     with Remote(one.url, waits.append) as remote, pytest.raises(RemoteError, match="refused"):
-        listing(remote, Source.of(NAME))
+        listing(remote, Reference.of(NAME))
     assert waits == []
 
 
@@ -396,4 +396,4 @@ def test_full_disk_leaves_a_visible_part(
 )
 def test_source_that_is_none_is_taken(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape("is neither NAMESPACE/NAME")):
-        Source.of(text)
+        Reference.of(text)

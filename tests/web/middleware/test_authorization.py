@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service.keys import SCOPES, made
+from service.keys import SCOPES, create_key
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.middleware.authorization import OPEN
@@ -15,7 +15,7 @@ from tests.support import file_of, recipe_of, tensor
 from tests.web.problems import problem_of
 
 RECIPE = recipe_of(tensor())
-KEYS = {scope: made(scope, [scope]) for scope in SCOPES} | {"all": made("all", SCOPES)}
+KEYS = {scope: create_key(scope, [scope]) for scope in SCOPES} | {"all": create_key("all", SCOPES)}
 
 
 def bearer(name: str) -> dict[str, str]:

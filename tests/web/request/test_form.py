@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from safetensors.numpy import load, save
 
 import service
-from service.keys import made
+from service.keys import create_key
 from service.settings import Settings
 from service.web.app import create_app
 from tests.support import bytes_of, plan_of, recipe_of, tensor, wait_until
@@ -109,7 +109,7 @@ def test_full_disk_is_a_defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_key_for_something_else_opens_it(tmp_path: Path) -> None:
-    (reader, entry), (maker, other) = made("r", ("read",)), made("g", ("generate",))
+    (reader, entry), (maker, other) = create_key("r", ("read",)), create_key("g", ("generate",))
     app = create_app(Settings(keys=SecretStr(f"{entry};{other}"), data_dir=str(tmp_path)))
     with TestClient(app) as client:
         for key, status in ((reader, 403), (maker, 200), ("", 401)):

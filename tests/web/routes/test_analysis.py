@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from safetensors.numpy import save
 
 from service.analysis import calibrate
-from service.keys import made
+from service.keys import create_key
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.routes import analysis
@@ -131,7 +131,7 @@ def test_question_that_is_too_long_is_read(tmp_path: Path) -> None:
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[tuple[TestClient, dict[str, str]]]:
-    keys = {scope: made(scope, [scope]) for scope in ("generate", "read", "write")}
+    keys = {scope: create_key(scope, [scope]) for scope in ("generate", "read", "write")}
     (tmp_path / "keys").write_text("\n".join(entry for _, entry in keys.values()))
     settings = Settings(data_dir=str(tmp_path), keys_file=str(tmp_path / "keys"))
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:

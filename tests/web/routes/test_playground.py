@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from service.keys import made
+from service.keys import create_key
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.routes.playground import files
@@ -49,7 +49,7 @@ def reached() -> set[str]:
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[TestClient]:
     """A client of an application with a key, and without the page."""
-    _, entry = made("ours", ["generate"])
+    _, entry = create_key("ours", ["generate"])
     app = create_app(Settings(data_dir=str(tmp_path), keys=entry, playground=False))
     with TestClient(app) as client:
         yield client
@@ -131,7 +131,7 @@ def test_file_of_the_page_names_another_origin(name: str) -> None:
 
 
 def test_page_needs_a_key(tmp_path: Path) -> None:
-    _, entry = made("ours", ["generate"])
+    _, entry = create_key("ours", ["generate"])
     app = create_app(Settings(data_dir=str(tmp_path), keys=entry))
     with TestClient(app) as client:
         for path in ("/", "/static/main.js"):
