@@ -1,4 +1,4 @@
-"""Activations: what each does to a signal, and its slope, which is what it does to a gradient.
+"""Activations: their values, which signals pass on, and their slopes, which gradients pass on.
 
 Sources:
     Clevert et al. 2015 (elu): https://arxiv.org/abs/1511.07289
@@ -25,13 +25,13 @@ ActivationName = Literal[
 ]
 
 LEAKY_SLOPE = 0.01
-"""leaky_relu's slope below zero where none is stated: that of torch.nn.LeakyReLU."""
+"""The default slope of leaky_relu below zero: that of torch.nn.LeakyReLU."""
 
 _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
 
 _PIECE = 1 << 13
-"""Values of an error function at once: between them other threads have their turn."""
+"""Values of an error function computed at once; other threads run in between."""
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
@@ -41,7 +41,7 @@ class Response(NamedTuple):
 
     Args:
         value: phi(z), float64 of the points' shape.
-        slope: phi'(z), the same; at a kink that from below.
+        slope: phi'(z), the same; at a kink the slope from below.
     """
 
     value: Values
@@ -49,7 +49,7 @@ class Response(NamedTuple):
 
 
 class Activation(Strict):
-    """An activation by its name, with its parameter where it has one."""
+    """An activation by its name, with its parameter if it has one."""
 
     name: ActivationName
     negative_slope: float | None = Field(
@@ -68,7 +68,7 @@ class Activation(Strict):
 
     @property
     def below(self) -> float | None:
-        """The slope below zero of what is linear on both sides of it; None for the others."""
+        """The slope below zero, for activations linear on both sides of it; None for others."""
         if self.name == "leaky_relu":
             return LEAKY_SLOPE if self.negative_slope is None else self.negative_slope
         return {"linear": 1.0, "relu": 0.0}.get(self.name)
@@ -100,7 +100,7 @@ def _sigmoid(z: Values, _: float) -> Response:
 
 
 def _logistic(z: Values) -> Values:
-    small = np.exp(-np.abs(z))  # of whichever side does not overflow
+    small = np.exp(-np.abs(z))  # of the side that does not overflow
     s: Values = np.where(z >= 0, 1.0, small) / (1 + small)
     return s
 
@@ -131,7 +131,7 @@ def _gelu(z: Values, _: float) -> Response:
 
 
 def _complement(z: Values) -> Values:
-    """Return 1 - erf(z), to all digits where that is small too."""
+    """Return 1 - erf(z), to all digits even if it is small."""
     out = np.empty(z.size)
     flat = z.reshape(-1)
     for at in range(0, z.size, _PIECE):

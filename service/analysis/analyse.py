@@ -1,4 +1,4 @@
-"""From a request to its answer: the curves of a recipe, and of other inits beside it."""
+"""From a request to its response: the curves of a recipe, and of other inits for comparison."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -35,11 +35,11 @@ class _Candidate:
     """A chain with one init.
 
     Args:
-        label: What it is called.
-        init: That init; None is the recipe's own.
-        recipe: With it.
-        chain: Of the recipe.
-        theory: Its curves.
+        label: Its name.
+        init: The init; None is the recipe's own.
+        recipe: The recipe with this init.
+        chain: The chain of the recipe.
+        theory: The chain's curves.
     """
 
     label: str
@@ -50,23 +50,23 @@ class _Candidate:
 
     @property
     def change(self) -> Change:
-        """What it does to what passes."""
+        """How it changes signals and gradients."""
         return change_of(self.theory, self.chain.on_stream)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
-    """Return the body of the answer to ``POST /v1/analysis``.
+    """Return the body of the response to ``POST /v1/analysis``.
 
     Args:
         text: The request, JSON.
-        limits: What it may ask for.
-        pipeline: What computes the weights of a measured pass.
+        limits: The limits.
+        pipeline: Computes the weights of a measured pass.
 
     Raises:
         RecipeTooLarge: More text than ``max_body_bytes``.
         MalformedRecipe: Not strict JSON.
-        InvalidRecipe: It asks for what there is not, or for too much.
+        InvalidRecipe: It cannot be carried out, or exceeds a limit.
     """
     asked, recipe = ask(Question, text, limits)
     own = _candidate("recipe", None, recipe, asked, limits)
@@ -102,7 +102,7 @@ def _candidate(
 
 
 def _bare(recipe: Recipe, chain: Chain) -> Recipe:
-    """Return a recipe without tensors beside its chain, and without rules for them alone."""
+    """Return a recipe without tensors outside its chain, and without rules for those only."""
     held = [part.tensor.name for link in chain.links for part in (link.weight, link.bias) if part]
     rules = [rule for rule in recipe.rules if any(map(matcher(rule.match), held))]
     return recipe.model_copy(update={"tensors": (), "rules": tuple(rules)})
@@ -140,7 +140,7 @@ def _ranked(own: _Candidate, asked: Question, limits: Limits) -> list[tuple[Usua
     """Return the usual schemes with their curves, best first.
 
     Raises:
-        InvalidRecipe: None of them can be made for these layers.
+        InvalidRecipe: None of them fits these layers.
     """
     rivals: list[tuple[Usual, _Candidate]] = []
     refusals: list[InvalidRecipe] = []
@@ -148,7 +148,7 @@ def _ranked(own: _Candidate, asked: Question, limits: Limits) -> list[tuple[Usua
         recipe = _with_init(own, each.init, each.bias_init)
         try:
             rivals.append((each, _candidate(each.label, each.init, recipe, asked, limits)))
-        except InvalidRecipe as error:  # what cannot be made here is none to advise
+        except InvalidRecipe as error:  # a scheme that does not fit is not recommended
             refusals.append(error)
     if not rivals:
         why = refusals[0].problems[0].detail
@@ -225,7 +225,7 @@ def _layers(chain: Chain) -> list[dict[str, Any]]:
 
 
 def _name(init: AnyScheme) -> str:
-    """Return what an init is called for short; its scheme where it has no such name."""
+    """Return the short name of an init; its scheme if it has none."""
     least, most = canonical(init).items(), asdict(init).items()
     names = [name for name, given in ALIASES.items() if least <= given.items() <= most]
     return max(

@@ -14,15 +14,15 @@ _F64 = DTYPES["F64"]
 
 
 def batch_of(donor: Donor, limits: Limits) -> Values:
-    """Return the examples that a file holds, as float64.
+    """Return the examples in a file, as float64.
 
     Args:
-        donor: What the file holds: one tensor, examples along its first axis.
-        limits: How many values it may have.
+        donor: The file's tensors: exactly one, with examples along its first axis.
+        limits: Limits the number of values.
 
     Raises:
-        UnreadableFile: It holds another number of tensors, no floats, too many values, none, or one
-            that is not finite.
+        UnreadableFile: It holds another number of tensors, no floats, too many values, no values,
+            or a value that is not finite.
     """
     if len(donor) != 1:
         raise UnreadableFile(f"a batch is one tensor, and the file holds {len(donor)}")

@@ -11,25 +11,25 @@ from service.plan import PlannedTensor
 LinkKind = Literal["linear", "convolution", "normalization"]
 
 _POINTWISE = {"dirac", "delta_orthogonal"}
-"""Schemes of convolutions all of whose taps but the central one are zero."""
+"""Schemes of convolutions in which only the central tap is not zero."""
 
 POINTWISE_NORMS = {"layer_norm", "rms_norm"}
-"""Normalizations over the features of each place by itself."""
+"""Normalizations over the features of each position separately."""
 
 LINEAR = Activation(name="linear")
 
 EPSILON = 1e-5
-"""What frameworks add to a variance before they divide by its root."""
+"""What frameworks add to a variance before dividing by its root."""
 
 
 class Held(NamedTuple):
     """A tensor of a link.
 
     Args:
-        tensor: As planned.
-        letters: What each axis is: O out, I in, any other a place.
-        part: Which of its equal parts, along the outputs, is meant.
-        parts: How many it has.
+        tensor: The planned tensor.
+        letters: The meaning of each axis: O out, I in, any other a position.
+        part: Index of the used one of its equal parts along the outputs.
+        parts: Number of these parts.
     """
 
     tensor: PlannedTensor
@@ -44,7 +44,7 @@ class Held(NamedTuple):
 
     @property
     def square(self) -> float:
-        """Their second moment."""
+        """The second moment of its values."""
         return math.fsum(
             share * sum(moment * moment for moment in law.moments) for share, law in self._laws()
         )
@@ -60,24 +60,24 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True)
 class Link:
-    """A layer in its place.
+    """A layer in a chain.
 
     Args:
-        name: The layer's.
-        pointer: Where the recipe has it.
-        kind: What it does.
+        name: The layer's name.
+        pointer: JSON Pointer to the layer.
+        kind: What it computes.
         type: The layer's type.
-        inputs: Features or channels in.
-        outputs: Features or channels out.
-        before: The activation that its input has passed.
-        weight: Its weights, or a norm's scales; None are ones.
-        bias: Its biases, or a norm's shifts; None are zeros.
+        inputs: Input features or channels.
+        outputs: Output features or channels.
+        before: The activation before it.
+        weight: Its weights, or a norm's scales; None for ones.
+        bias: Its biases, or a norm's shifts; None for zeros.
         window: Sizes of a convolution's kernel.
-        groups: Of a convolution.
-        places: Sizes of the image that it is applied to; flattened by a linear layer.
+        groups: Groups of a convolution.
+        places: Sizes of its input image; a linear layer flattens it.
         channels_first: Whether a flattened image has its channels one after the other.
-        opens: A residual branch begins before it.
-        closes: The branch ends after it, and is added to what it began from.
+        opens: Whether a residual branch begins before it.
+        closes: Whether the branch ends after it, and is added to the stream.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Link:
 
     @property
     def has_weights(self) -> bool:
-        """Whether it is no norm."""
+        """Whether it is not a norm."""
         return self.kind != "normalization"
 
     @property
@@ -118,7 +118,7 @@ class Link:
 
     @property
     def is_centred(self) -> bool:
-        """Whether its sums are as random as theory takes them: not under ones, or an identity."""
+        """Whether its sums are as random as theory assumes: not under ones, or an identity."""
         mean = self.weight.mean if self.weight and self.has_weights else 0.0
         return not self.fan_in * mean * mean > self.weight_square / 2
 
@@ -129,20 +129,20 @@ class Link:
 
     @property
     def taps(self) -> tuple[int, ...]:
-        """The window as far as its weights are drawn: of a dirac kernel, the centre alone."""
+        """The part of the window whose weights are drawn: only the centre of a dirac kernel."""
         regions = self.weight.tensor.source.held_regions if self.weight else ()
         is_point = any(region.scheme.scheme in _POINTWISE for region in regions)
         return (1,) * len(self.window) if is_point else self.window
 
 
 class Chain(NamedTuple):
-    """Links in order, and what is around them.
+    """Links in order, and their surroundings.
 
     Args:
-        links: At least one has weights.
-        last: The activation after the last of them.
-        scale: What a residual branch is multiplied by.
-        variance: Of what enters.
+        links: The links; at least one has weights.
+        last: The activation after the last link.
+        scale: Factor of residual branches.
+        variance: Variance of the input.
     """
 
     links: tuple[Link, ...]
@@ -157,23 +157,23 @@ class Chain(NamedTuple):
 
     @property
     def after(self) -> list[Activation]:
-        """The activation that follows each of those."""
+        """The activation after each of those layers."""
         return [*(link.before for link in self.layers[1:]), self.last]
 
     @property
     def ends(self) -> list[int]:
-        """For each of those, the link behind which its output is looked at."""
+        """For each of those layers, the link after which its output is measured."""
         ends: list[int] = []
         for index, link in enumerate(self.links):
             if link.has_weights:
                 ends.append(index)
             elif ends and ends[-1] == index - 1 and not link.opens:
-                ends[-1] = index  # a norm behind it; before a branch it is the branch's own
+                ends[-1] = index  # a norm after it; before a branch it belongs to the branch
         return ends
 
     @property
     def on_stream(self) -> list[bool]:
-        """For each of those, whether its output goes on, and is no part of a residual branch."""
+        """For each of those layers, whether its output is on the stream, not in a branch."""
         inside, after = False, []
         for link in self.links:
             inside = (inside or link.opens) and not link.closes

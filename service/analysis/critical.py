@@ -1,7 +1,7 @@
 """Critical points: the variances of weights and biases at which depth changes nothing.
 
-At a critical point differences between two inputs neither grow nor fade, chi = 1, and neither does
-a deviation of the variance, so that the fixed point is not left.
+At a critical point differences between two inputs neither grow nor shrink, chi = 1, and neither do
+deviations of the variance, so that the variance stays at the fixed point.
 
 Source: Roberts, Yaida & Hanin 2022, sections 5.1 to 5.4: https://arxiv.org/abs/2106.10165
 """
@@ -16,10 +16,10 @@ from service.analysis.activation import Activation
 from service.analysis.expectation import moments
 
 _SEARCHED = (0.5, 100.0)
-"""Variances between which a fixed point that is no zero is looked for."""
+"""The interval of variances in which a nonzero fixed point is searched."""
 
 _TINY = 1e-30
-"""A variance at which an activation is its tangent."""
+"""A variance at which an activation equals its tangent."""
 
 
 class Critical(NamedTuple):
@@ -28,7 +28,7 @@ class Critical(NamedTuple):
     Args:
         weights: C_W, the factor on 1/fan_in.
         biases: C_b, the biases' variance.
-        q: The variance that stays; None where any does, 0 where it is approached ever more slowly.
+        q: The variance that stays; None if every variance does, 0 if it is only approached.
     """
 
     weights: float
@@ -38,7 +38,7 @@ class Critical(NamedTuple):
 
 @lru_cache(maxsize=64)
 def critical(activation: Activation) -> Critical | None:
-    """Return the activation's critical point; None where it has none, as the sigmoid."""
+    """Return the activation's critical point; None if it has none, as the sigmoid."""
     if activation.below is not None:
         return Critical(2 / (1 + activation.below**2), 0.0, None)
     low, high = map(math.log, _SEARCHED)
@@ -50,7 +50,7 @@ def critical(activation: Activation) -> Critical | None:
 
 
 def _root(activation: Activation, low: float, high: float) -> float:
-    """Return where `_excess` changes its sign, by bisection to the last bit."""
+    """Return the zero of `_excess`, by bisection to the last bit."""
     while low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if _excess(activation, middle) > 0 else (low, middle)
     return low
@@ -63,7 +63,7 @@ def _at(activation: Activation, q: float) -> Critical:
 
 
 def _excess(activation: Activation, log_q: float) -> float:
-    """Return by how much a deviation of the variance grows where differences do not."""
+    """Return the growth of deviations of the variance at the point where differences do not grow."""
     q = math.exp(log_q)
     found = moments(activation, q)
     return found.growth * found.square / (q * found.slope_square) - 1

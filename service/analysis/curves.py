@@ -1,4 +1,4 @@
-"""Curves: theory and measurement as numbers a layer, for programs and charts."""
+"""Curves: theory and measurement as numbers for each layer, for programs and charts."""
 
 import math
 from collections.abc import Sequence
@@ -13,24 +13,24 @@ _SIGMAS = 2.0
 """Standard deviations between a curve and the edges of its band."""
 
 _STEADY = 1.25
-"""Growth of an early deviation from which one network is not what theory says of all."""
+"""Growth of an early deviation above which a single network may differ from the theory."""
 
 Curves = dict[str, Any]
-"""Lists of numbers, a value for each layer with weights, and what is said of all of them."""
+"""Lists of numbers, one for each layer with weights, and statements about all layers."""
 
 
 def theory_curves(chain: Chain, theory: Theory) -> Curves:
-    """Return what theory says; not all of its numbers need be finite.
+    """Return the curves of the theory; some numbers may not be finite.
 
     Args:
         chain: The links.
-        theory: Theirs.
+        theory: The theory of the links.
     """
     ends, layers = chain.ends, chain.layers
     signals = [theory.signals[end] for end in ends]
     gradients = [theory.gradients[end] for end in ends]
     passages = [passage for passage in theory.passages if passage.link.has_weights]
-    # Units of the layer itself are few too, beside what it was handed.
+    # The layer itself has finitely many units, too, besides the deviation of its input.
     spreads = [
         math.sqrt(s.spread + 2 / link.outputs) for s, link in zip(signals, layers, strict=True)
     ]
@@ -56,7 +56,7 @@ def theory_curves(chain: Chain, theory: Theory) -> Curves:
 
 
 def measured_curves(layers: Sequence[Layer]) -> Curves:
-    """Return what was measured; not all of its numbers need be finite."""
+    """Return the measured curves; some numbers may not be finite."""
     return {
         name: list(values)
         for name, values in zip(Layer._fields, zip(*layers, strict=True), strict=True)
@@ -64,7 +64,7 @@ def measured_curves(layers: Sequence[Layer]) -> Curves:
 
 
 def written(curves: Curves) -> Curves:
-    """Return curves as JSON has them: None for numbers that it has not."""
+    """Return curves for JSON: None for numbers that are not finite."""
     return {
         name: [_finite(each) for each in value] if isinstance(value, list) else value
         for name, value in curves.items()
@@ -76,7 +76,7 @@ def _finite(value: float) -> float | None:
 
 
 def depth_scale(chi: float) -> float | None:
-    """Return after how many layers a gradient is e times as large or small; None for never."""
+    """Return after how many layers a gradient has changed by a factor of e; None for never."""
     rate = abs(math.log(chi)) if chi > 0 else math.inf
     return 1 / rate if rate > 1e-12 else None
 

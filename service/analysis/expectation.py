@@ -1,8 +1,8 @@
 """Gaussian averages of activations: what infinitely wide layers do to signals and gradients.
 
-Integrals are taken where activations are smooth: on either side of zero, where some have a kink,
-and in two dimensions in the sectors between the lines on which one signal or the other is zero.
-Gauss-Hermite, which is exact for polynomials, is off by percents at a kink.
+Integrals are taken over regions in which activations are smooth: on either side of zero, where some
+have a kink, and in two dimensions in the sectors between the lines on which a signal is zero.
+Gauss-Hermite quadrature, which is exact for polynomials, errs by percents at a kink.
 
 Sources:
     Poole et al. 2016, eqs. 3 and 5 (variance and correlation maps): https://arxiv.org/abs/1606.05340
@@ -22,35 +22,35 @@ from numpy.polynomial import chebyshev, legendre
 from service.analysis.activation import Activation, Values
 
 _NODES = 128
-"""On either side of zero, in one dimension."""
+"""Nodes on either side of zero, in one dimension."""
 
 _ENDS = (-3.6, 2.4)
-"""Of t, where z = exp(t - exp(-t)): from 10^-17 to 10 standard deviations."""
+"""Range of t, where z = exp(t - exp(-t)): from 10^-17 to 10 standard deviations."""
 
 _RADII, _ANGLES, _REACH = 32, 24, 9.0
-"""Nodes in two dimensions, outwards and in each sector, and standard deviations outwards."""
+"""Nodes in two dimensions, radially and in each sector, and the radius in standard deviations."""
 
 _DIRECT, _MOST = 64, 256
-"""Variances that are averaged one by one; degree of polynomials through more of them."""
+"""Most variances that are averaged one by one; degree of the polynomials for more."""
 
 _LEAST = 5e-324
 """The smallest float64 above zero, so that zero has a logarithm."""
 
 _QUANTILES = 500
-"""Of the normal, of which a saturated share is counted."""
+"""Quantiles of the normal at which saturation is counted."""
 
 _FLAT = 0.05
-"""Of the steepest slope: where an activation is less steep, it is saturated."""
+"""Fraction of the steepest slope below which an activation is saturated."""
 
 
 class Line(NamedTuple):
-    """Nodes on both sides of zero, ever closer there, so that any variance has its share of them.
+    """Nodes on both sides of zero, denser near zero, so that they serve every variance.
 
     Args:
         z: The nodes.
-        weight: Of averages over a standard normal.
-        first: Of the first derivative of an average by the logarithm of the variance.
-        second: Of the second.
+        weight: Weights for averages over a standard normal.
+        first: Weights for the first derivative of an average by the logarithm of the variance.
+        second: Weights for the second derivative.
     """
 
     z: Values
@@ -65,7 +65,7 @@ def _line() -> Line:
     above = np.exp(t - np.exp(-t))
     each = step * above * (1 + np.exp(-t)) * np.exp(-0.5 * above**2) / math.sqrt(2 * math.pi)
     z, weight = np.concatenate([-above[::-1], above]), np.concatenate([each[::-1], each])
-    # The density, not the activation, is what depends on the variance, and is derived by it.
+    # The density depends on the variance, not the activation, so the density is differentiated.
     return Line(z, weight, weight * (z**2 - 1) / 2, weight * (z**4 - 4 * z**2 + 1) / 4)
 
 
@@ -73,8 +73,8 @@ class Squares(NamedTuple):
     """Second moments over z, normal of variance q; each of the shape of q.
 
     Args:
-        value: E[phi^2], of what the activation passes on.
-        slope: E[phi'^2], what it does to gradients and to small differences.
+        value: E[phi^2], of the activation's output.
+        slope: E[phi'^2], the factor on gradients and small differences.
     """
 
     value: Values
@@ -90,7 +90,7 @@ def squares(activation: Activation, q: Values) -> Squares:
     distinct, back = np.unique(q, return_inverse=True)
     value, slope = np.empty_like(distinct), np.empty_like(distinct)
     usual = (distinct > 0) & (distinct < math.inf)
-    for places in (usual, ~usual):  # zero, infinity or neither apart, which have no logarithm
+    for places in (usual, ~usual):  # except zero, infinity and NaN, whose logarithm is not finite
         part = distinct[places]
         found = _interpolated if len(part) > _DIRECT else _squares
         value[places], slope[places] = found(activation, part)
@@ -104,7 +104,7 @@ def _squares(activation: Activation, q: Values) -> Squares:
 
 
 def _interpolated(activation: Activation, q: Values) -> Squares:
-    """Return the same by polynomials in ln q, of a degree that leaves some 10^-11."""
+    """Return the same by polynomials in ln q, with an error of about 10^-11."""
     low, high = math.log(q.min()), math.log(q.max())
     middle, half = (low + high) / 2, (high - low) / 2
 
@@ -123,7 +123,7 @@ class Moments(NamedTuple):
         square: E[phi^2].
         kurtosis: E[phi^4] / E[phi^2]^2.
         growth: First derivative of ln E[phi^2] by ln q.
-        bend: The second.
+        bend: Second derivative of ln E[phi^2] by ln q.
         slope_square: E[phi'^2].
         slope_kurtosis: E[phi'^4] / E[phi'^2]^2.
         slope_growth: First derivative of ln E[phi'^2] by ln q.
@@ -209,14 +209,14 @@ def _half(nodes: int) -> tuple[Values, Values]:
 
 @cache
 def _radii() -> tuple[Values, Values]:
-    """Return distances from the middle of two standard normals, and their weights an angle."""
+    """Return radii in the plane of two standard normals, and their weights for each angle."""
     x, weight = _half(_RADII)
     radius = _REACH * x
     return radius, _REACH * weight * radius * np.exp(-0.5 * radius**2) / (2 * math.pi)
 
 
 def _arccos(below: float, q: float, c: float) -> Joint:
-    """Return the closed form of what is linear on either side of zero: (1 - a) relu(z) + a z."""
+    """Return the closed form for activations linear on both sides of 0: (1 - a) relu(z) + a z."""
     angle = math.acos(c)
     product = (math.sin(angle) + (math.pi - angle) * c) / (2 * math.pi)
     slope_product = (math.pi - angle) / (2 * math.pi)
@@ -228,7 +228,7 @@ def saturated(activation: Activation, q: float) -> float:
     """Return the share of values whose slope is under a twentieth of the steepest.
 
     Args:
-        activation: What may be flat: a sigmoid far out, a rectifier below zero.
+        activation: The activation; a sigmoid is flat far out, a rectifier below zero.
         q: Variance of the values.
     """
     slope = np.abs(activation.at(math.sqrt(q) * _quantiles()).slope)

@@ -1,4 +1,4 @@
-"""From a recipe's layers to a chain: what follows what, and every place where it cannot."""
+"""From a recipe's layers to a chain, with an error for every layer that does not follow."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -26,25 +26,25 @@ from service.plan import Plan, PlannedTensor
 from service.recipe import Recipe
 
 CHANNELS_FIRST = ("pytorch", "caffe")
-"""Conventions in which an image's channels come before its places."""
+"""Conventions in which an image's channels come before its positions."""
 
 _SIZE = 32
-"""Places an axis of an image whose size is not stated."""
+"""Default size of each axis of an image."""
 
 _KNOWN = "linear, conv1d, conv2d, conv3d and normalizations over one axis"
 
 
 def chain_of(asked: Asked, recipe: Recipe, plan: Plan, limits: Limits) -> Chain:
-    """Return the chain that a recipe's layers are.
+    """Return the chain of a recipe's layers.
 
     Args:
-        asked: What is between the layers.
-        recipe: Its layers, in the order in which a signal passes them.
-        plan: Of that recipe, with all of its tensors.
-        limits: How long the chain may be.
+        asked: The request, which describes what is between the layers.
+        recipe: The recipe; its layers are in the order in which a signal passes them.
+        plan: The plan of the recipe, with all of its tensors.
+        limits: Limits the length of the chain.
 
     Raises:
-        InvalidRecipe: The layers are no chain; every place where they are not.
+        InvalidRecipe: The layers are not a chain; with an error for every layer that is wrong.
     """
     problems: list[Problem] = []
     tensors = {tensor.name: tensor for tensor in plan.tensors}
@@ -66,10 +66,10 @@ def chain_of(asked: Asked, recipe: Recipe, plan: Plan, limits: Limits) -> Chain:
 def _of_model(
     asked: Asked, recipe: Recipe, tensors: dict[str, PlannedTensor], limits: Limits
 ) -> Chain:
-    """Return the chain that a recipe's model is, from where its residual stream begins.
+    """Return the chain of a recipe's model, from the beginning of its residual stream.
 
     Raises:
-        InvalidRecipe: It is none.
+        InvalidRecipe: It is not a chain.
     """
     activation, variance = asked.activation, asked.input.variance
     if "activation" not in asked.model_fields_set:
@@ -130,7 +130,7 @@ def _link(
     tensors: dict[str, PlannedTensor],
     problems: list[Problem],
 ) -> Link | None:
-    """Return a layer as a link without a place; complain of one that is none."""
+    """Return a layer as a link without positions; report a layer that cannot be one."""
     found = [p for p in layer.parameters() if p.kind in ("weight", "bias", "norm")]
     weight, bias, *_ = [*(_held(layer, p, recipe, tensors) for p in found), None, None]
     link = Link(
@@ -164,7 +164,7 @@ def _link(
 
 
 def _features(layer: Layer) -> int | None:
-    """Return how many features a norm is for; None for what is none, or for more than one axis."""
+    """Return the features of a norm; None for another layer, or for several axes."""
     match layer:
         case BatchNorm() | InstanceNorm():
             return layer.num_features
@@ -187,7 +187,7 @@ def _held(
 
 
 def _placed(asked: Asked, links: Sequence[Link], problems: list[Problem]) -> Iterator[Link]:
-    """Yield links with their places; complain where one does not fit what comes before it."""
+    """Yield links with their positions; report links that do not fit the one before."""
     first = next(link for link in links if link.has_weights)
     channels, places = first.inputs, _size(asked, first)
     for link in links:
@@ -204,7 +204,7 @@ def _placed(asked: Asked, links: Sequence[Link], problems: list[Problem]) -> Ite
 
 
 def _misfit(link: Link, channels: int) -> str:
-    """Return why a link cannot follow what gives so many channels at its places."""
+    """Return why a link cannot follow one with these channels and positions."""
     places = link.places
     if link.kind == "convolution" and len(places) != len(link.window):
         return (
@@ -222,7 +222,7 @@ def _misfit(link: Link, channels: int) -> str:
 
 
 def _branched(links: Sequence[Link], recipe: Recipe, problems: list[Problem]) -> list[Link]:
-    """Return links that know where residual branches begin and end."""
+    """Return links with the beginnings and ends of residual branches."""
     made = list(links)
     for start, stop in _branches(links, recipe, problems):
         first, last = made[start], made[stop]
@@ -274,7 +274,7 @@ def _branches(
 
 
 def branch_of(layer: Layer) -> tuple[int, int] | None:
-    """Return a layer's place in its residual branch, stated or by its role; None in none."""
+    """Return a layer's place in its branch, stated or by its role; None outside branches."""
     if layer.branch is not None:
         return layer.branch
     role = layer.role_of(layer.role) if layer.role else None
@@ -298,7 +298,7 @@ def _activations(asked: Asked, count: int, problems: list[Problem]) -> list[Acti
 def _activated(links: Sequence[Link], after: Sequence[Activation]) -> Iterator[Link]:
     """Yield links with the activation that comes before each; there is none before the first.
 
-    A residual branch at the very beginning has what comes before the others: the last one.
+    A residual branch at the very beginning has the activation of the other branches: the last one.
     """
     done, first = 0, LINEAR
     for link in links:

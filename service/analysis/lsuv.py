@@ -1,8 +1,8 @@
 """LSUV: orthonormal weights, each layer scaled so that its output on a batch has variance 1.
 
-Outputs are linear in the weights, so one pass finds every scale. Each is rounded to 12 significant
-bits and written into the recipe as a gain; from there on nothing depends on the batch, or on the
-order in which a machine adds.
+Outputs are linear in the weights, so one pass finds every scale. Scales are rounded to 12
+significant bits and written into the recipe as gains. After that nothing depends on the batch, or
+on the order in which a machine adds.
 
 Source: Mishkin & Matas 2016: https://arxiv.org/abs/1511.06422
 """
@@ -35,18 +35,18 @@ _BITS = 12
 def calibrate(
     text: bytes, limits: Limits, pipeline: Pipeline, given: Values | None = None
 ) -> dict[str, Any]:
-    """Return the body of the answer to ``POST /v1/calibrate``.
+    """Return the body of the response to ``POST /v1/calibrate``.
 
     Args:
         text: The request, JSON.
-        limits: What it may ask for.
-        pipeline: What computes the weights.
+        limits: The limits.
+        pipeline: Computes the weights.
         given: The batch, in the convention's order of axes; the generator draws one if left out.
 
     Raises:
         RecipeTooLarge: More text than ``max_body_bytes``.
         MalformedRecipe: Not strict JSON.
-        InvalidRecipe: It asks for what there is not, or for too much; or a scale does not exist.
+        InvalidRecipe: It cannot be carried out, exceeds a limit, or a scale does not exist.
     """
     asked, recipe = ask(Calibration, text, limits)
     if given is not None and (stated := asked.model_fields_set & {"batch", "input"}):
@@ -77,11 +77,11 @@ def calibrate(
 
 
 class _Scale(NamedTuple):
-    """How a layer is scaled.
+    """The scale of a layer.
 
     Args:
-        std: Of its output under orthonormal weights, biases included.
-        gain: What its weights are multiplied by.
+        std: Standard deviation of its output under orthonormal weights, with biases.
+        gain: Factor of its weights.
     """
 
     std: float
@@ -95,7 +95,7 @@ def _orthonormal(layer: AnyLayer) -> AnyLayer:
 
 
 def _sized(asked: Calibration, recipe: Recipe, given: Values | None) -> Calibration:
-    """Return the request with the size of the images that were given."""
+    """Return the request with the size of the given images."""
     if given is None or not any(isinstance(layer, Convolution) for layer in recipe.layers):
         return asked
     is_first = recipe.convention in CHANNELS_FIRST
@@ -104,10 +104,10 @@ def _sized(asked: Calibration, recipe: Recipe, given: Values | None) -> Calibrat
 
 
 def _channels_last(chain: Chain, given: Values) -> Values:
-    """Return a batch as chains take it.
+    """Return a batch with the channels last, as chains expect.
 
     Raises:
-        InvalidRecipe: It has another shape than enters the chain.
+        InvalidRecipe: Its shape does not fit the chain.
     """
     is_turned = chain.links[0].channels_first and given.ndim > 1
     turned = np.moveaxis(given, 1, -1) if is_turned else given
@@ -123,7 +123,7 @@ def _check(chain: Chain, batch: int, limits: Limits) -> None:
     """Check that every weight can be scaled, and that the batch is not too much work.
 
     Raises:
-        InvalidRecipe: A rule or a scheme over all layers has the last word, or it is.
+        InvalidRecipe: A rule or model_scheme overrides a weight, or the batch is too much work.
     """
     problems = [
         Problem(
@@ -142,7 +142,7 @@ def _check(chain: Chain, batch: int, limits: Limits) -> None:
 
 
 def _scales(chain: Chain, weights: Weights, given: Values) -> list[_Scale]:
-    """Return the scale of each layer with weights, those before it having theirs.
+    """Return the scale of each layer with weights, with the layers before it scaled.
 
     Raises:
         InvalidRecipe: A layer's output is the same everywhere, or its biases vary too much.
@@ -164,7 +164,7 @@ def _scales(chain: Chain, weights: Weights, given: Values) -> list[_Scale]:
 
 
 def _gain(link: Link, sums: Values, biases: Values) -> float:
-    """Return the gain g for which g sums + biases has variance 1, rounded."""
+    """Return the gain g for which g * sums + biases has variance 1, rounded."""
     square = float(sums.var())
     shared = float((sums.mean(axis=tuple(range(sums.ndim - 1))) * biases).mean())
     shared -= float(sums.mean()) * float(biases.mean())
@@ -184,7 +184,7 @@ def _gain(link: Link, sums: Values, biases: Values) -> float:
 
 
 def _written(recipe: dict[str, Any], chain: Chain, scales: list[_Scale]) -> dict[str, Any]:
-    """Return a recipe, as its client wrote it, with the scales as its layers' inits."""
+    """Return a recipe, as its client wrote it, with the scales in its layers' inits."""
     layers = [dict(layer) for layer in recipe["layers"]]
     for link, scale in zip(chain.layers, scales, strict=True):
         index = int(link.pointer.rpartition("/")[2])

@@ -1,4 +1,4 @@
-"""What a batch shows of a chain: signals, gradients and units, layer by layer, in float64."""
+"""Measurement of a chain on a batch: signals, gradients and units, layer by layer, in float64."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -18,11 +18,11 @@ from service.stream.pipeline import Pipeline
 _OWN, _COMMON, _END = (f"tensorseed.analysis.{name}" for name in ("own", "common", "gradient"))
 
 _VALUE, _DRAWN = 256, 16
-"""Multiplications in whose time a value passes an activation, or a weight is drawn."""
+"""Cost of a value passing an activation, and of drawing a weight, in multiplications."""
 
 
 class Layer(NamedTuple):
-    """What was measured at a layer's output.
+    """The measurement at a layer's output.
 
     Args:
         ln_q: Logarithm of the mean square.
@@ -30,9 +30,9 @@ class Layer(NamedTuple):
         mean: Mean of the values.
         std: Their standard deviation.
         rms: Their root mean square.
-        gradient_rms: The gradient's.
+        gradient_rms: The root mean square of the gradient.
         dead: Share of units whose activation is flat at all of their values.
-        saturated: Share of values at which it is.
+        saturated: Share of values at which the activation is flat.
         correlation: Mean cosine of two examples.
     """
 
@@ -54,14 +54,14 @@ def measured(
     given: Pairs,
     weights_of: Callable[[Recipe], Weights],
 ) -> list[Layer]:
-    """Return what was measured at each layer, averaged over networks.
+    """Return the measurement at each layer, averaged over networks.
 
     Args:
         chain: The links of the recipe, with all of its tensors.
-        recipe: Whose seed the first network has; the next ones follow.
-        asked: How many examples and networks.
-        given: What enters.
-        weights_of: What computes the weights of a recipe.
+        recipe: The recipe; the first network has its seed, the next ones the seeds after it.
+        asked: Number of examples and networks.
+        given: The input.
+        weights_of: Computes the weights of a recipe.
     """
     networks = []
     for offset in range(asked.seeds):
@@ -82,10 +82,10 @@ def examples(
 
     Args:
         shape: (batch, *places, channels).
-        seed: What it is drawn under.
-        variance: Of every value.
-        correlation: Of any two examples.
-        pipeline: What computes.
+        seed: The seed.
+        variance: Variance of every value.
+        correlation: Correlation of any two examples.
+        pipeline: Computes the values.
     """
     own = gaussian(seed, _OWN, shape, pipeline)
     if correlation:
@@ -125,7 +125,7 @@ def _square(values: Values) -> float:
 
 
 def ln(value: float) -> float:
-    """Return a logarithm: -inf of zero, NaN of what is no number."""
+    """Return a logarithm: -inf of zero, NaN of NaN."""
     if value > 0:
         return math.log(value)
     return -math.inf if value == 0 else math.nan
@@ -143,13 +143,13 @@ def _cosine(values: Values) -> float:
 
 
 class Cost(NamedTuple):
-    """What one way through a chain takes, forward or back.
+    """The cost of one pass through a chain, forward or backward.
 
     Args:
-        work: Multiplications of an example, activations counted as some.
-        units: Values of an example that are held.
-        weights: Elements of the largest weight, as they are held.
-        drawing: Multiplications that generating the weights takes.
+        work: Multiplications for an example, with activations counted as several.
+        units: Values in memory for an example.
+        weights: Elements in memory of the largest weight.
+        drawing: Cost of generating the weights, in multiplications.
     """
 
     work: int
@@ -159,7 +159,7 @@ class Cost(NamedTuple):
 
 
 def cost_of(chain: Chain) -> Cost:
-    """Return what an example costs."""
+    """Return the cost of an example."""
     layers = chain.layers
     return Cost(
         sum(_values(link) * (_VALUE + link.fan_in * link.has_weights) for link in chain.links),
@@ -170,7 +170,7 @@ def cost_of(chain: Chain) -> Cost:
 
 
 def _drawing(link: Link) -> int:
-    """Return what drawing one of a link's weights costs."""
+    """Return the cost of drawing one of a link's weights."""
     regions = link.weight.tensor.source.held_regions if link.weight else ()
     if not any("max_orthogonal_side" in region.law.demands for region in regions):
         return _DRAWN
@@ -186,13 +186,13 @@ def _after(link: Link) -> int:
 
 
 def excess(chain: Chain, batch: int, ways: int, limits: Limits) -> tuple[str, str] | None:
-    """Return which member of a request asks for too much, and why; None where none does.
+    """Return the member of a request that exceeds a limit, and why; None if none does.
 
     Args:
         chain: The links.
-        batch: How many examples.
-        ways: How often they pass, forward or back.
-        limits: How much is allowed.
+        batch: Number of examples.
+        ways: Number of passes, forward and backward.
+        limits: The limits.
     """
     cost = cost_of(chain)
     work = (cost.work * batch + cost.drawing) * ways

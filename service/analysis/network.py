@@ -1,4 +1,4 @@
-"""A chain made real: its generated weights in float64, and what they do to a batch and back."""
+"""A chain with its generated weights in float64: forward and backward passes of a batch."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ class Weights:
     """The generated values of a plan, a tensor at a time.
 
     Args:
-        plan: What is generated.
-        pipeline: What computes.
+        plan: The plan.
+        pipeline: Computes the values.
     """
 
     def __init__(self, plan: Plan, pipeline: Pipeline) -> None:
@@ -59,18 +59,18 @@ def _rank(letter: str) -> int:
 
 
 def gaussian(seed: int, name: str, shape: tuple[int, ...], pipeline: Pipeline) -> Values:
-    """Return standard normal values, drawn by the generator under a seed and a name."""
+    """Return standard normal values, drawn by the generator from a seed and a name."""
     drawn = tensor(name, shape, Normal(std=1.0))
     recipe = Recipe.model_construct(seed=seed, dtype="F64", tensors=(drawn,))
     return Weights(compile(recipe), pipeline).read(name)
 
 
 class Pass(NamedTuple):
-    """A batch on its way through a chain.
+    """A forward pass of a batch through a chain.
 
     Args:
-        entered: What came to each link, before its activation; (batch, *places, channels).
-        left: What it gave, or the stream that this was added to.
+        entered: The input of each link, before its activation; (batch, *places, channels).
+        left: Its output, or the stream that the output was added to.
     """
 
     entered: list[Values]
@@ -78,16 +78,16 @@ class Pass(NamedTuple):
 
 
 Apply = Callable[[Link, Values], Values]
-"""From a link and its input, behind the activation, to its output."""
+"""From a link and its input, after the activation, to its output."""
 
 
 def forward(chain: Chain, signal: Values, apply: Apply) -> Pass:
-    """Send a batch through a chain.
+    """Pass a batch through a chain.
 
     Args:
         chain: The links.
         signal: (batch, *places, channels).
-        apply: What a link does.
+        apply: Applies a link.
     """
     entered, left = [], []
     stream = signal
@@ -107,9 +107,9 @@ def backward(chain: Chain, weights: Weights, passed: Pass, gradient: Values) -> 
 
     Args:
         chain: The links.
-        weights: Theirs.
-        passed: The batch that went forward.
-        gradient: At the end, of its shape.
+        weights: Their weights.
+        passed: The forward pass.
+        gradient: The gradient at the end, of the output's shape.
     """
     stream = gradient
     for link, entered in zip(reversed(chain.links), reversed(passed.entered), strict=True):
@@ -123,7 +123,7 @@ def backward(chain: Chain, weights: Weights, passed: Pass, gradient: Values) -> 
 
 
 def applied(weights: Weights, link: Link, values: Values) -> Values:
-    """Return what a link makes of its input."""
+    """Return the output of a link."""
     weight, bias = weights.of(link.weight), weights.of(link.bias)
     if link.has_weights:
         assert weight is not None  # noqa: S101 - a link with weights has them
@@ -190,7 +190,7 @@ def _grouped_back(gradient: Values, weight: Values, groups: int) -> Values:
 
 
 def _spanned(link: Link, values: Values) -> tuple[Values, tuple[int, ...]]:
-    """Return values and the axes over which a norm averages, groups in an axis of their own."""
+    """Return values and the axes over which a norm averages; groups have an axis of their own."""
     last = values.ndim - 1
     if link.type in POINTWISE_NORMS:
         return values, (last,)
@@ -204,7 +204,7 @@ def _spanned(link: Link, values: Values) -> tuple[Values, tuple[int, ...]]:
 
 
 def _normalized(link: Link, values: Values) -> tuple[Values, Values]:
-    """Return normalized values and what they were divided by, groups in an axis of their own."""
+    """Return normalized values and their divisors; groups have an axis of their own."""
     cut, axes = _spanned(link, values)
     centre = 0.0 if link.type == "rms_norm" else cut.mean(axes, keepdims=True)
     size = np.sqrt(((cut - centre) ** 2).mean(axes, keepdims=True) + EPSILON)

@@ -1,4 +1,4 @@
-"""What the analysis is asked: a recipe whose layers follow each other, and what is between them."""
+"""Requests for an analysis: a recipe whose layers follow each other, and what is between them."""
 
 import json
 from collections.abc import Iterator
@@ -17,69 +17,72 @@ MOST_COMPARED = 8
 
 
 class Input(Strict):
-    """What enters the chain."""
+    """The input of the chain."""
 
-    variance: Annotated[float, Field(gt=0)] = Field(1.0, description="of every input")
+    variance: Annotated[float, Field(gt=0)] = Field(1.0, description="variance of every input")
     size: tuple[Annotated[int, Field(ge=1, le=4096)], ...] | None = Field(
-        None, description="of images or sequences before convolutions; default: 32 an axis"
+        None,
+        description="size of images or sequences before convolutions; default: 32 for each axis",
     )
 
 
 class Pairs(Input):
-    """What enters the chain, and how alike its examples are."""
+    """The input of the chain, and the correlation of its examples."""
 
-    correlation: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="of any two examples")
+    correlation: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="correlation of any two examples"
+    )
 
 
 class Measure(Strict):
-    """A batch sent through the generated weights, forward and back."""
+    """A batch passed through the generated weights, forward and backward."""
 
-    batch: Annotated[int, Field(ge=2, le=4096)] = Field(64, description="examples")
+    batch: Annotated[int, Field(ge=2, le=4096)] = Field(64, description="number of examples")
     seeds: Annotated[int, Field(ge=1, le=64)] = Field(
-        1, description="networks: of the recipe's seed and of those that follow it"
+        1, description="number of networks: with the recipe's seed and the seeds after it"
     )
 
 
 class Chain(Strict):
-    """A recipe whose layers are a chain; what is said of it is said of them all."""
+    """A recipe whose layers are a chain, and what is between the layers."""
 
-    recipe: dict[str, Any] = Field(description="a recipe, as POST /v1/weights takes it")
+    recipe: dict[str, Any] = Field(description="a recipe, as for POST /v1/weights")
     activation: StatedActivation | Annotated[tuple[StatedActivation, ...], Field(min_length=1)] = (
         Field(
             Activation(name="relu"),
-            description="what follows every layer; or a list, one for each layer with weights",
+            description="activation after every layer; or a list, one for each layer with weights",
         )
     )
     residual_scale: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="what a residual branch, layers that state branch, is multiplied by"
+        1.0, description="factor of residual branches (layers that state branch)"
     )
-    input: Input = Field(Input(), description="what enters the chain")
+    input: Input = Field(Input(), description="the input of the chain")
 
     @property
     def inits(self) -> int:
-        """How many inits are looked at."""
+        """Number of inits to analyse."""
         return 1
 
 
 class Question(Chain):
     """The request of ``POST /v1/analysis``."""
 
-    input: Pairs = Field(Pairs(), description="what enters the chain")
+    input: Pairs = Field(Pairs(), description="the input of the chain")
     compare: Annotated[tuple[Init, ...], Field(max_length=MOST_COMPARED)] = Field(
-        (), description="inits of all weights, each with curves of its own"
+        (), description="inits to compare, each for all weights"
     )
-    measure: Measure | None = Field(None, description="what to measure; default: theory alone")
+    measure: Measure | None = Field(None, description="what to measure; default: theory only")
 
     @property
     def inits(self) -> int:
-        """How many inits are looked at: the recipe's and those beside it."""
+        """Number of inits to analyse: the recipe's and those to compare."""
         return 1 + len(self.compare)
 
 
 class Calibration(Chain):
     """The request of ``POST /v1/calibrate``."""
 
-    batch: Annotated[int, Field(ge=2, le=4096)] = Field(256, description="examples")
+    batch: Annotated[int, Field(ge=2, le=4096)] = Field(256, description="number of examples")
 
 
 Asked = TypeVar("Asked", bound=Chain)
@@ -89,14 +92,14 @@ def ask(kind: type[Asked], text: bytes, limits: Limits) -> tuple[Asked, Recipe]:
     """Return a request and its recipe.
 
     Args:
-        kind: Which request.
+        kind: The kind of request.
         text: JSON.
-        limits: What the recipe may ask for.
+        limits: The limits.
 
     Raises:
         RecipeTooLarge: More text than ``max_body_bytes``.
         MalformedRecipe: Not strict JSON.
-        InvalidRecipe: JSON of another form, here or in the recipe.
+        InvalidRecipe: JSON that does not fit the request, or its recipe does not.
     """
     asked = document_of(kind, text, limits)
     with within("/recipe"):
@@ -112,13 +115,13 @@ def _text(recipe: dict[str, Any]) -> bytes:
 
 @contextmanager
 def within(place: str) -> Iterator[None]:
-    """Let what is wrong with a part of a document be said of that part.
+    """Prefix the JSON Pointers of errors that are raised in the block.
 
     Args:
-        place: JSON Pointer to the part.
+        place: JSON Pointer to the part of the document.
 
     Raises:
-        InvalidRecipe: What was raised inside, with longer pointers.
+        InvalidRecipe: The errors raised inside, with longer pointers.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""What infinitely wide layers do to signals and gradients, and how far finite ones stray.
+"""Theory: what infinitely wide layers do to signals and gradients, and how far finite ones vary.
 
-A layer of weights of variance v turns signals of variance q into fan_in v E[phi^2] + E[b^2], and
-gradients, on the way back, into fan_out v E[phi'^2] times theirs. Under zero padding the edges of
-an image have fewer inputs, so variances are maps, and layers sums over windows of them.
+A layer with weights of variance v maps signals of variance q to fan_in v E[phi^2] + E[b^2], and
+multiplies the mean square of gradients by fan_out v E[phi'^2] in the backward pass. With zero
+padding the edges of an image have fewer inputs, so variances are maps, and layers sum over windows.
 
 Sources:
     Poole et al. 2016: https://arxiv.org/abs/1606.05340
@@ -28,11 +28,11 @@ _NONE = Joint(0.0, 0.0)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean square at one place of a chain: of infinitely wide layers, and how far others stray.
+    """A mean square in a chain: of infinitely wide layers, and the variation of others.
 
     Args:
-        square: A map over an image's places, or a scalar.
-        spread: Variance of its logarithm that finitely many units have added.
+        square: A map over an image's positions, or a scalar.
+        spread: Variance of its logarithm, added by finitely many units.
         shift: Mean of that logarithm's deviation.
     """
 
@@ -42,18 +42,18 @@ class Estimate:
 
     @property
     def mean(self) -> float:
-        """The mean square, averaged over places."""
+        """The mean square, averaged over positions."""
         return float(self.square.mean())
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signal(Estimate):
-    """What is known of a signal; its mean square is q, its variance.
+    """A signal; its mean square is q, its variance.
 
     Args:
-        correlation: Of two examples.
-        distant: Of two places of images that have none of their inputs in common.
-        growth: Of ln q's deviation since the beginning, or since the branch began.
+        correlation: Correlation of two examples.
+        distant: Correlation of two positions of images without common inputs.
+        growth: Growth of ln q's deviation since the beginning, or since the branch began.
     """
 
     correlation: float
@@ -61,22 +61,22 @@ class Signal(Estimate):
     growth: float = 1.0
 
     def shared(self, link: Link) -> float:
-        """Return the share of the variance that a norm takes away with the mean."""
+        """Return the share of the variance that a norm removes with the mean."""
         if link.type == "batch_norm":
             return self.distant if link.places else self.correlation
         return self.distant if link.type == "instance_norm" and link.places else 0.0
 
 
 class Passage(NamedTuple):
-    """A link and what entered it.
+    """A link and its input.
 
     Args:
         link: The link.
-        signal: Before the activation that is before the link.
-        found: That activation's second moments there, place by place.
-        moments: Its moments at the variance averaged over places.
+        signal: The signal before the link's activation.
+        found: Second moments of that activation, position by position.
+        moments: Its moments at the variance averaged over positions.
         pair: Averages over two examples; zeros for a norm.
-        apart: Averages over two distant places; zeros where there are none.
+        apart: Averages over two distant positions; zeros if there are none.
     """
 
     link: Link
@@ -88,12 +88,12 @@ class Passage(NamedTuple):
 
     @property
     def gain(self) -> float:
-        """fan_in v, edges apart."""
+        """fan_in v, without edges."""
         return self.link.fan_in * self.link.weight_square
 
     @property
     def after(self) -> float:
-        """The variance after the link, edges apart."""
+        """The variance after the link, without edges."""
         return self.gain * self.moments.square + self.link.bias_square
 
     @property
@@ -103,28 +103,28 @@ class Passage(NamedTuple):
 
     @property
     def chi_c(self) -> float:
-        """The same at the examples' correlation: how that changes."""
+        """The same at the examples' correlation: how the correlation changes."""
         return self.gain * self.pair.slope_product
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gradient(Estimate):
-    """What is known of a gradient, relative to the end.
+    """A gradient, relative to the end.
 
     Args:
-        strain: What the signal's own deviations may add to ``spread``, as a standard deviation.
+        strain: What the signal's deviations may add to ``spread``, as a standard deviation.
     """
 
     strain: float = 0.0
 
 
 class Theory(NamedTuple):
-    """A chain in theory: an entry for each link, in order.
+    """The theory of a chain: an entry for each link, in order.
 
     Args:
-        passages: What entered it.
-        signals: What left it, or the stream that it was added to.
-        gradients: At the same place.
+        passages: The link and its input.
+        signals: Its output, or the stream that the output was added to.
+        gradients: The gradient at the same position.
     """
 
     passages: list[Passage]
@@ -137,7 +137,7 @@ def theory_of(chain: Chain, correlation: float) -> Theory:
 
     Args:
         chain: The links.
-        correlation: Of two examples that enter.
+        correlation: Correlation of two examples in the input.
     """
     passages: list[Passage] = []
     signals: list[Signal] = []
@@ -174,7 +174,7 @@ def _summed(passage: Passage) -> Signal:
     link, signal, moment = passage.link, passage.signal, passage.moments
     share = _ratio(passage.gain * moment.square, passage.after)
     growth = share * moment.growth
-    # Of ln(a + b) where ln a grows and bends as it does.
+    # The bend of ln(a + b), given the growth and bend of ln a.
     bend = share * (moment.bend + moment.growth * moment.growth) - growth * growth
     noise = _excess(moment.kurtosis) / link.inputs
     return Signal(
@@ -188,7 +188,7 @@ def _summed(passage: Passage) -> Signal:
 
 
 def _correlated(passage: Passage, pair: Joint) -> float:
-    """Return the correlation after a layer, edges apart, of what had these averages."""
+    """Return the correlation after a layer, without edges, from averages before it."""
     covariance = passage.gain * pair.product + passage.link.bias_square
     return min(1.0, _ratio(covariance, passage.after, 1.0))
 
@@ -213,7 +213,7 @@ def _normalized(link: Link, signal: Signal) -> Signal:
 
 
 def _divisor(link: Link, signal: Signal) -> Values:
-    """Return the square of what a norm divides by, place by place."""
+    """Return the square of a norm's divisor, position by position."""
     is_own = link.type in POINTWISE_NORMS
     own = signal.square if is_own else np.full(signal.square.shape, signal.mean)
     return (1 - signal.shared(link)) * own + EPSILON
@@ -234,7 +234,7 @@ def _added(stream: Signal, branch: Signal, scale: float, units: int) -> Signal:
     own = _ratio(stream.mean, float(q.mean()), 1.0)
     share = 1 - own
     kept = own + share * branch.growth
-    # What was in the stream, and what its product with the branch adds by chance.
+    # The deviation of the stream, and what its product with the branch adds by chance.
     noise = share * share * branch.spread + 4 * own * share / units
     return Signal(
         q,

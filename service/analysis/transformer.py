@@ -1,7 +1,7 @@
 """Transformers as chains: the residual stream, and what each branch adds to it.
 
-An attention passes on the values of what it attends to, here of a single token; over several, which
-are not alike, its average is smaller. So what it adds is an upper bound.
+Attention passes on the values of the tokens that it attends to, here of a single token. The average
+over several different tokens is smaller, so the result is an upper bound.
 
 Source: Radford et al. 2019, section 2.3 (residual weights times 1/sqrt(N)):
 https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
@@ -22,19 +22,19 @@ from service.plan import PlannedTensor
 from service.recipe import Recipe
 
 _BLOCK: list[RoleName] = ["value", "out", "ffn_in", "ffn_out"]
-"""The matrices through which a signal passes; queries and keys only choose what it is."""
+"""The matrices through which a signal passes; queries and keys only select it."""
 
 _BEFORE, _AFTER = {"gpt2", "vit"}, {"bert"}
-"""Where norms are: at the beginning of a branch, or behind it, on the stream."""
+"""Families by the position of norms: at the beginning of a branch, or after it on the stream."""
 
 _ACTIVATIONS = {"relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh"}
-"""Those that configs name; all others are forms of gelu."""
+"""Activations by their name in configs; all others are variants of gelu."""
 
 _POINTER = "/recipe/model"
 
 
 def stream_of(recipe: Recipe, tensors: Mapping[str, PlannedTensor]) -> float:
-    """Return the variance of a model's residual stream where it begins: that of all its tables."""
+    """Return the variance of a model's residual stream at its beginning: the sum of all tables."""
     tables = {
         weight.tensor.name
         for weight in model_of(recipe.model or {}).weights()
@@ -44,7 +44,7 @@ def stream_of(recipe: Recipe, tensors: Mapping[str, PlannedTensor]) -> float:
 
 
 def activation_of(recipe: Recipe) -> Activation:
-    """Return the activation that a model's config names."""
+    """Return the activation in a model's config."""
     config = config_of(recipe.model or {})
     named = config.get("activation_function", config.get("hidden_act", "gelu"))
     return Activation.model_validate({"name": _ACTIVATIONS.get(str(named), "gelu")})
@@ -56,12 +56,12 @@ def links_of(
     """Return the links of a recipe's model.
 
     Args:
-        recipe: With a model.
-        tensors: Of its plan, by name.
-        activation: Inside the blocks.
+        recipe: A recipe with a model.
+        tensors: The tensors of its plan, by name.
+        activation: The activation inside the blocks.
 
     Raises:
-        InvalidRecipe: The model is no chain.
+        InvalidRecipe: The model is not a chain.
     """
     family = str(config_of(recipe.model or {}).get("model_type"))
     if family not in _BEFORE | _AFTER:

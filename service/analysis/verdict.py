@@ -16,22 +16,22 @@ from service.catalogue.layers.defaults import TORCH
 from service.catalogue.schemes import AnyScheme, Critical, Kaiming, LeCun, Xavier, Zeros
 
 _TRAINABLE = 6.0
-"""Of ln q, or of the gradient's mean square: e^6 over the depth."""
+"""Largest change of ln q, or of the gradient's logarithm, in a network that trains: e^6."""
 
 _KEPT = math.log(10)
-"""Of ln q, that a verdict calls no change."""
+"""Change of ln q up to which a verdict says that signals keep their size."""
 
 _ALIKE = 0.9999
-"""Correlation of two examples from which they are one to whatever follows."""
+"""Correlation above which two examples are the same for the following layers."""
 
 
 class Usual(NamedTuple):
-    """A scheme that people use.
+    """A usual scheme.
 
     Args:
-        label: What it is called.
-        init: Of weights.
-        bias_init: Of biases.
+        label: Its name.
+        init: The init of weights.
+        bias_init: The init of biases.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Usual(NamedTuple):
 
 
 def usual(chain: Chain) -> list[Usual]:
-    """Return the usual schemes for a chain: those for its most frequent activation among them."""
+    """Return the usual schemes for a chain, including those for its most frequent activation."""
     activation = Counter(chain.after).most_common(1)[0][0]
     zeros = Zeros()
     found = [
@@ -64,13 +64,13 @@ def usual(chain: Chain) -> list[Usual]:
 
 
 class Change(NamedTuple):
-    """How a chain changes what passes it.
+    """How a chain changes signals and gradients.
 
     Args:
-        signal: Of ln q, from the first layer to the last.
-        gradient: Of ln gradient^2, from the last layer to the first.
-        spread: The largest difference of either between any two layers; inf where one is zero.
-        alike: Whether any two examples come out as one.
+        signal: Change of ln q, from the first layer to the last.
+        gradient: Change of ln gradient^2, from the last layer to the first.
+        spread: Largest difference of either between any two layers; inf if one is zero.
+        alike: Whether any two examples have the same output.
     """
 
     signal: float
@@ -85,11 +85,11 @@ class Change(NamedTuple):
 
 
 def change_of(theory: Mapping[str, Any], on_stream: Sequence[bool]) -> Change:
-    """Return the change that curves show.
+    """Return the change of curves.
 
     Args:
         theory: The curves, `curves.theory_curves`.
-        on_stream: The layers that count: a residual branch is what it adds.
+        on_stream: The layers that count: those on the residual stream.
     """
     ln_q, ln_gradient = (
         [value for value, counts in zip(theory[name], on_stream, strict=True) if counts]
@@ -107,19 +107,19 @@ def change_of(theory: Mapping[str, Any], on_stream: Sequence[bool]) -> Change:
 
 def _change(first: float, last: float) -> float:
     if math.isnan(last):
-        return math.inf  # infinity times zero, or less infinity
+        return math.inf  # infinity times zero, or minus infinity
     if math.isinf(last):
         return last
     return last - first if math.isfinite(first) else 0.0
 
 
 def verdict(change: Change, depth: int, best: tuple[str, Change]) -> str:
-    """Return what a chain does, and what would do better, in words.
+    """Return a sentence about a chain: what it does, and which scheme would do better.
 
     Args:
-        change: What it does.
-        depth: Layers with weights.
-        best: The best of the usual schemes, and what that does.
+        change: How it changes signals and gradients.
+        depth: Number of layers with weights.
+        best: The best of the usual schemes, and its change.
     """
     layers = f"over {depth} layers" if depth > 1 else "in its only layer"
     said = _said(change, layers)
@@ -155,7 +155,7 @@ def _said(change: Change, layers: str) -> str:
 
 
 def _moved(change: float) -> str:
-    """Return a change in words; none for one within a factor of ten."""
+    """Return a change in words; empty for one within a factor of ten."""
     if abs(change) < _KEPT:
         return ""
     if math.isinf(change):

@@ -1,4 +1,4 @@
-"""Windows of convolutions over maps: sums under zero padding, forward and back."""
+"""Windows of convolutions over maps: sums with zero padding, forward and backward."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ Cut = tuple[slice, ...]
 
 
 def padding(window: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the zeros before and after each axis, that an output is as large as its input.
+    """Return the zeros before and after each axis for an output as large as its input.
 
     >>> padding((3, 4))
     [(1, 1), (1, 2)]
@@ -22,11 +22,11 @@ def padding(window: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def taps(window: Sequence[int], places: Sequence[int]) -> Iterator[tuple[Any, Cut, Cut]]:
-    """Yield indices for each tap that meets more than zeros: its weights, outputs, their inputs.
+    """Yield indices for each tap that covers more than zeros: weights, outputs, inputs.
 
     Args:
         window: Sizes of the kernel.
-        places: Of the image.
+        places: Sizes of the image.
 
     >>> for weights, outputs, inputs in taps([2], [4]):
     ...     print(weights, outputs, inputs)
@@ -48,11 +48,11 @@ def taps(window: Sequence[int], places: Sequence[int]) -> Iterator[tuple[Any, Cu
 
 
 def summed(link: Link, square: Values) -> Values:
-    """Return what each output sums over: the inputs' second moments, over all of its fan_in.
+    """Return the sum of the inputs' second moments over the fan_in of each output.
 
     Args:
         link: A layer with weights.
-        square: Second moments at the link's places.
+        square: Second moments at the link's positions.
     """
     if link.kind == "linear":
         return np.asarray(link.inputs * square.mean())
@@ -60,7 +60,7 @@ def summed(link: Link, square: Values) -> Values:
 
 
 def spread_back(link: Link, square: Values) -> Values:
-    """Return what reaches each input: the outputs' mean squares, over all of its fan_out.
+    """Return the sum of the outputs' mean squares over the fan_out of each input.
 
     Args:
         link: A layer with weights.
@@ -73,12 +73,12 @@ def spread_back(link: Link, square: Values) -> Values:
 
 
 def _weight(link: Link) -> int:
-    """Return how many taps' share each drawn one has: more than its own where others are zero."""
+    """Return how many taps each drawn one stands for: more than one if others are zero."""
     return math.prod(link.window) // math.prod(link.taps)
 
 
 def _sums(values: Values, reach: Sequence[tuple[int, int]]) -> Values:
-    """Return sums over windows that reach so far before and behind, an axis at a time."""
+    """Return sums over windows that extend this far before and after, an axis at a time."""
     for axis, (before, after) in enumerate(reach):
         length = values.shape[axis]
         at = np.arange(length)

@@ -1,1 +1,1 @@
-"""What the field has: distributions, schemes, schemes over models, layers and model families."""
+"""What recipes can name: distributions, schemes, schemes over models, layers and model families."""

@@ -1,4 +1,4 @@
-"""The catalogue for people and programs: what can be asked for, read off the schemes themselves."""
+"""Listings of the catalogue, for people and programs, derived from the code itself; JSON-ready."""
 
 import inspect
 from functools import cache
@@ -6,8 +6,17 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from service.catalogue.layers import LAYERS, Layer
+from service.catalogue.layers.layer import SEPARATORS
 from service.catalogue.model_schemes import MODEL_SCHEMES
+from service.catalogue.models import FAMILIES
+from service.catalogue.models.config import Config, aliases_of
+from service.catalogue.models.presets import presets
 from service.catalogue.schemes import ALIASES, FRAMEWORKS, SCHEMES
+from service.catalogue.schemes.scheme import canonical
+
+_KEPT = ("type", "default", "minimum", "description")
+"""What is listed of a layer's parameter."""
 
 
 @cache
@@ -40,10 +49,14 @@ def model_schemes() -> list[dict[str, Any]]:
     return [_entry(name, kind) for name, kind in MODEL_SCHEMES.items()]
 
 
+def _summary(kind: type[Any]) -> str:
+    return (inspect.getdoc(kind) or "").partition("\n")[0]
+
+
 def _entry(name: str, kind: type[Any]) -> dict[str, Any]:
     return {
         "name": name,
-        "summary": (inspect.getdoc(kind) or "").partition("\n")[0],
+        "summary": _summary(kind),
         "formula": kind.formula,
         "source": kind.source,
         "parameters": _parameters(kind),
@@ -63,7 +76,7 @@ def _parameters(kind: type[Any]) -> dict[str, Any]:
 
 @cache
 def framework(name: str) -> dict[str, Any]:
-    """Return what a framework calls its initializers; JSON-ready.
+    """Return a framework's names for its initializers; JSON-ready.
 
     Args:
         name: One of `service.catalogue.schemes.FRAMEWORKS`.
@@ -82,3 +95,83 @@ def framework(name: str) -> dict[str, Any]:
         },
         "unmapped": found.unmapped,
     }
+
+
+@cache
+def layers() -> list[dict[str, Any]]:
+    """Return every layer: type, summary, source, parameters, and an example's tensors; JSON-ready.
+
+    A tensor's form has a letter an axis, in brackets where several are merged: I and J in, O and P
+    out, G gates or projections, N groups, T twin biases, any other receptive field.
+
+    >>> layers()[0]["type"]
+    'linear'
+    """
+    return [
+        {
+            "type": name,
+            "summary": _summary(kind),
+            "source": kind.source,
+            "parameters": _layer_parameters(kind),
+            "example": kind.example,
+            "conventions": _conventions(name, kind),
+        }
+        for name, kind in LAYERS.items()
+    ]
+
+
+def _layer_parameters(kind: type[Layer]) -> dict[str, Any]:
+    schema = kind.model_json_schema()
+    required = schema.get("required", [])
+    kept = {name: entry for name, entry in schema["properties"].items() if name != "type"}
+    own = sorted(kept, key=lambda name: name in Layer.model_fields)
+    return {
+        name: {"required": name in required} | {k: kept[name][k] for k in _KEPT if k in kept[name]}
+        for name in own
+    }
+
+
+def _conventions(name: str, kind: type[Layer]) -> dict[str, Any]:
+    """Return the tensors of an example in every convention that has it."""
+    made = kind.model_validate({"name": "", "type": name, **kind.example}, strict=False)
+    return {
+        convention: [
+            {"name": held.name, "form": held.form, "init": canonical(held.init)}
+            for parameter in made.parameters()
+            for held in parameter.held.get(convention, ())
+        ]
+        for convention in SEPARATORS
+        if convention in next(iter(made.parameters())).held
+    }
+
+
+def models() -> list[dict[str, Any]]:
+    """Return every model family: its configs, the fields read of them, its presets; JSON-ready.
+
+    >>> models()[0]["model_types"], models()[0]["fields"]["n_layer"]["default"]
+    (['gpt2'], 12)
+    """
+    return [
+        {
+            "model_types": list(family.model_types),
+            "summary": _summary(family),
+            "source": family.source,
+            "architectures": list(family.known),
+            "fields": {
+                name: ({"aliases": aliases} if (aliases := aliases_of(family, name)) else {})
+                | {key: value for key, value in entry.items() if key not in ("title", "$ref")}
+                for name, entry in _properties(family).items()
+            },
+            "presets": [
+                name
+                for name, preset in presets().items()
+                if preset["model_type"] in family.model_types
+            ],
+        }
+        for family in FAMILIES
+    ]
+
+
+def _properties(family: type[Config]) -> dict[str, dict[str, Any]]:
+    properties: dict[str, dict[str, Any]] = family.model_json_schema(by_alias=False)["properties"]
+    return properties

@@ -1,4 +1,4 @@
-"""One tensor as it is asked for: by a client, by a layer or by a model, in the same words."""
+"""One tensor as a client, a layer or a model states it."""
 
 import difflib
 import json
@@ -26,7 +26,7 @@ AnyDType = Literal["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2", "I64"]
 
 
 def _object_of(init: Any) -> Any:
-    """Replace an alias by the object that it stands for, and a scheme's other name by its own."""
+    """Replace an alias by its object, and a scheme's other name by its own."""
     if isinstance(init, str):
         named = ALIASES.get(init) or FRAMEWORK_ALIASES.get(init)
         if named is None:
@@ -82,7 +82,7 @@ Dimension = Annotated[int, Field(ge=0, le=MAX_DIMENSION)]
 
 
 class Strict(BaseModel):
-    """An object of the wire language: nothing unknown, nothing converted."""
+    """An object of the wire language: no unknown members, no conversions."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, serialize_by_alias=True
@@ -90,13 +90,13 @@ class Strict(BaseModel):
 
 
 class StatedFan(Strict):
-    """Fans stated outright, in connections per unit; they win over shape and layout."""
+    """Explicit fans, in connections per unit; they win over shape and layout."""
 
     fan_in: Dimension = Field(alias="in", description="inputs that one output sums over")
     fan_out: Dimension = Field(alias="out", description="outputs that one input reaches")
 
     def fans(self) -> Fans:
-        """Return them as numerics knows them."""
+        """Return them as `Fans`."""
         return Fans(self.fan_in, self.fan_out)
 
 
@@ -119,9 +119,9 @@ class Parts(Strict):
 
 
 class Draw(Strict):
-    """Where a tensor's elements are drawn, so that another layout holds the very same weights."""
+    """The drawn tensor of which a tensor is a view, for the same weights in another layout."""
 
-    name: str = Field(description="the tensor whose stream is taken")
+    name: str = Field(description="the tensor whose random stream is used")
     layout: Annotated[str, Field(pattern="^[A-Z]*$")] | None = Field(
         None, description="the axes in the order that numbers the elements; default: the tensor's"
     )
@@ -130,16 +130,18 @@ class Draw(Strict):
 class Tensor(Strict):
     """One tensor of the file."""
 
-    name: str = Field(description="its name in the file, which also chooses its random stream")
+    name: str = Field(description="its name in the file, which also selects its random stream")
     shape: tuple[Dimension, ...] = Field(fail_fast=True, description="the full tensor's dimensions")
     dtype: AnyDType | None = Field(None, description="default: the recipe's; I64 for constants")
     init: Init | None = Field(None, description="default: the recipe's")
     layout: Annotated[str, Field(pattern="^[A-Z]*$")] | None = Field(
-        None, description="a letter an axis: O out, I in, B batch, any other receptive field"
+        None, description="a letter for each axis: O out, I in, B batch, any other receptive field"
     )
-    fan: StatedFan | None = Field(None, description="fans stated outright")
+    fan: StatedFan | None = Field(None, description="explicit fans")
     parts: Parts | None = Field(None, description="several inits along one axis")
-    draw: Draw | None = Field(None, description="the stream and the order of another tensor")
+    draw: Draw | None = Field(None, description="the random stream and the order of another tensor")
     slice: (
         Annotated[tuple[tuple[Dimension, Dimension] | None, ...], Field(fail_fast=True)] | None
-    ) = Field(None, description="[start, stop] or null an axis: only that block of the full tensor")
+    ) = Field(
+        None, description="[start, stop] or null for each axis: only that block of the tensor"
+    )

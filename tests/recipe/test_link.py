@@ -36,7 +36,7 @@ def test_link_holds_another_recipe(recipe: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("end", range(len(LINK)))
 def test_link_that_was_cut_is_read(end: int) -> None:
-    with pytest.raises(UnreadableLink, match="cut or changed"):
+    with pytest.raises(UnreadableLink, match="truncated or changed"):
         text_of(LINK[:end])
 
 

@@ -1,4 +1,4 @@
-"""Laws: from a tensor's words and positions to float64 values. One law a file, and this table."""
+"""Distributions: from random words and positions to float64 values. One a file, and this table."""
 
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, Protocol
@@ -21,21 +21,21 @@ from service.numerics.draws import Draws
 
 
 class Distribution(Protocol):
-    """A law with every parameter resolved; making one checks that its values fit float64."""
+    """A distribution with all parameters resolved, a law; its values are checked to fit float64."""
 
     name: ClassVar[str]
 
     @property
     def demands(self) -> Mapping[str, int]:
-        """What it needs more than its own elements, by the limit that caps it; mostly nothing."""
+        """Work beyond one draw an element, by the limit that caps it; empty for most."""
 
     @property
     def parameters(self) -> tuple[float, ...]:
-        """What, with the name, the stream and the positions, decides every value."""
+        """The numbers that, with name, random stream and positions, determine every value."""
 
     @property
     def moments(self) -> tuple[float, float]:
-        """Mean and standard deviation, to four digits at least, for people to read."""
+        """Mean and standard deviation, to at least four digits, for people to read."""
 
     @property
     def extremes(self) -> tuple[float, float]:
@@ -63,7 +63,7 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {
         Window,
     )
 }
-"""Every law by the name that plans and digests show."""
+"""Every law by its name in plans and digests."""
 
 CentredName = Literal["uniform", "normal", "truncated_normal"]
 
@@ -72,7 +72,7 @@ CENTRED: dict[CentredName, Callable[[float], Distribution]] = {
     "normal": Normal.of_variance,
     "truncated_normal": TruncatedNormal.of_variance,
 }
-"""Zero-mean laws by name: each maps a variance to the law that has exactly it."""
+"""Zero-mean laws by name: each maps a variance to the law of exactly this variance."""
 
 __all__ = [
     "CENTRED",

@@ -24,8 +24,8 @@ class Chrono:
     Args:
         t_max: The longest range of dependencies, in steps.
         units: Elements of a gate.
-        forget: Which gate of the vector forgets.
-        input_gate: Which gate lets the input in.
+        forget: Index of the forget gate in the vector.
+        input_gate: Index of the input gate.
         geometry: The block and its full tensor, a vector of gates.
     """
 
@@ -38,7 +38,7 @@ class Chrono:
 
     @property
     def demands(self) -> dict[str, int]:
-        """Every element is a logarithm in many digits."""
+        """Every element is a logarithm, computed in many digits."""
         return {"max_chrono_elements": self.units}
 
     @property
@@ -52,7 +52,7 @@ class Chrono:
         """Mean and standard deviation over the vector."""
         top, width = math.log(self.t_max - 1.0), self.t_max - 2.0
         mean, square = width / 2 - width**2 / 6, width**2 / 3 - width**3 / 4
-        if width > 1e-3:  # below, the closed forms would cancel
+        if width > 1e-3:  # below this, the closed forms cancel
             mean = ((self.t_max - 1.0) * (top - 1.0) + 1.0) / width
             square = ((self.t_max - 1.0) * (top * top - 2.0 * top + 2.0) - 2.0) / width
         share = self.units / self.geometry.part_shape[-1] if self.units else 0.0

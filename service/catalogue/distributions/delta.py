@@ -22,11 +22,11 @@ class Delta:
     centre of every other axis is its size // 2.
 
     Args:
-        value: What stands on the diagonal.
+        value: Value on the diagonal.
         geometry: The block and its full tensor.
         out_axis: Axis of the output channels.
         in_axis: Axis of the input channels.
-        groups: Into how many equal groups the outputs fall; each repeats the diagonal.
+        groups: Number of equal groups of outputs; each repeats the diagonal.
     """
 
     name: ClassVar[str] = "delta"

@@ -29,7 +29,7 @@ class Orthogonal:
 
     Args:
         gain: Factor on every element.
-        geometry: The block and its full tensor; its layout tells the axes apart.
+        geometry: The block and its full tensor; its layout identifies the axes.
         centre_only: Whether the matrix is outputs by inputs at the centre of all other axes, and
             the rest of the tensor zero (delta orthogonal).
     """
@@ -41,7 +41,7 @@ class Orthogonal:
 
     @property
     def demands(self) -> dict[str, int]:
-        """Matrices are computed whole, and all of a tensor's are kept while it is made."""
+        """Matrices are computed as a whole, and all of a tensor are kept while it is computed."""
         return {
             "max_orthogonal_side": max(self.matrix_shape),
             "max_matrices": math.prod(self.geometry.part_shape[a] for a in self._batch_axes),
@@ -72,7 +72,7 @@ class Orthogonal:
 
     @property
     def extremes(self) -> tuple[float, float]:
-        """The gain bounds every element, but for the last place."""
+        """The gain limits every element, except for the last place."""
         reach = abs(self.gain) * (1.0 + 2.0**-40)
         return -reach, reach
 
@@ -82,7 +82,7 @@ class Orthogonal:
 
     @property
     def _zero_axes(self) -> list[int]:
-        """Axes off whose centre everything is zero."""
+        """The axes outside whose centre everything is zero."""
         letters = self.geometry.letters
         return [a for a, x in enumerate(letters) if x not in "OIB"] if self.centre_only else []
 

@@ -31,7 +31,7 @@ class Sinusoidal:
 
     @property
     def demands(self) -> dict[str, int]:
-        """Every element is a sine in many digits."""
+        """Every element is a sine, computed in many digits."""
         return {"max_sinusoidal_elements": math.prod(self.geometry.shape)}
 
     @property

@@ -1,4 +1,4 @@
-"""A normal law with zeros: a stated number along an axis, or each element by its own chance.
+"""A normal law with zeros: a fixed number along an axis, or each element independently.
 
 Which elements are zero is drawn from the tensor's stream of purpose ``mask``.
 
@@ -29,11 +29,10 @@ class Sparse:
     """Zero at the ``zeros`` smallest mask words of each line along ``axis``, normal elsewhere.
 
     Args:
-        normal: Law of the others.
+        normal: Law of the other elements.
         geometry: The block and its full tensor.
-        axis: Along which a line runs; None: every element is zero where its mask word is below
-            ``zeros``.
-        zeros: How many of a line, or of the 2^32 words.
+        axis: The axis of the lines; None: an element is zero if its mask word is below ``zeros``.
+        zeros: Number of zeros in a line, or of words out of 2^32.
     """
 
     name: ClassVar[str] = "sparse"
@@ -44,14 +43,14 @@ class Sparse:
 
     @property
     def demands(self) -> dict[str, int]:
-        """Lines are ranked over the whole tensor; chances are not."""
+        """Lines are ranked over the whole tensor; independent elements are not."""
         if self.axis is None:
             return {}
         return {"max_whole_elements": math.prod(self.geometry.part_shape)}
 
     @property
     def parameters(self) -> tuple[float, ...]:
-        """Mean, std, axis (-1 for chances), zeros, then the part: axis, start, dimensions."""
+        """Mean, std, axis (-1 for none), zeros, then the part: axis, start, dimensions."""
         axis = -1 if self.axis is None else self.axis
         place = (axis, self.zeros, *self.geometry.place)
         return *self.normal.parameters, *map(float, place)
@@ -126,7 +125,7 @@ class Sparse:
         return xp.sort(xp.concatenate(ranks))[self.zeros - before]
 
     def _pieces(self, xp: Namespace, mask: Stream, line: Array) -> Iterator[tuple[Array, Array]]:
-        """Yield the words and the places of a line's elements, some at a time."""
+        """Yield the words and the positions of a line's elements, some at a time."""
         part, axis = self.geometry, self.axis or 0
         stride, _ = coordinate_on(part.shape, axis)
         start = part.start if axis == part.axis else 0
@@ -137,5 +136,5 @@ class Sparse:
 
 
 def _rank(words: Array, coordinate: Array) -> Array:
-    """Return what elements of a line are ordered by: the word, then the place."""
+    """Return the key by which elements of a line are ordered: the word, then the position."""
     return (words << 32) | coordinate

@@ -75,5 +75,5 @@ class Uniform:
 
     @property
     def step(self) -> float:
-        """Half the width times 2^-32: what one of the 2^33 places is wide."""
+        """Half the width times 2^-32: the width of one of 2^33 intervals."""
         return ((self.high - self.low) / 2) * 2.0**-32

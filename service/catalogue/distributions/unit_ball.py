@@ -22,7 +22,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class UnitBall:
-    """Uniform elements divided by the sum of their row, which is all of one index on axis 0.
+    """Uniform elements divided by the sum of their row; rows are along axis 0.
 
     Args:
         geometry: The block and its full tensor.

@@ -18,7 +18,7 @@ class Window:
     """``value`` from ``first`` to ``stop`` on the last axis, zero elsewhere.
 
     Args:
-        value: What stands there.
+        value: The value.
         first: First coordinate in the part.
         stop: Coordinate after the last.
         geometry: The block and its full tensor.

@@ -1,6 +1,6 @@
-"""Layers: types that, with a convention's names and layouts, give tensors. One family a file.
+"""Layers: types that expand to tensors in a convention's names and layouts. One family a file.
 
-A new one is its class, its line here and its row in docs/layers.md.
+A new layer is a class, a line here and a row in docs/layers.md.
 """
 
 from typing import Annotated, get_args

@@ -22,7 +22,7 @@ _PROJECTIONS: tuple[RoleName, ...] = ("query", "key", "value")
 
 
 class MultiheadAttention(Layer):
-    """Attention with several heads: queries, keys and values from one width, and back to it.
+    """Attention with several heads: queries, keys and values of one width, projected back to it.
 
     With a depth its projections have roles of their own: query, key, value and out.
     """
@@ -94,7 +94,7 @@ class MultiheadAttention(Layer):
         )
 
     def role_of(self, name: RoleName) -> Role:
-        """Return the role of one of its weights: the output projection knows its heads."""
+        """Return the role of one of its weights; the output projection's role has the heads."""
         role = super().role_of(name)
         return role._replace(heads=self.num_heads) if name == "out" else role
 

@@ -20,11 +20,11 @@ from service.catalogue.layers.linear import bias
 from service.errors import LayerError
 from service.numerics.fans import Fans
 
-_KERNEL = Field(description="one size for every axis, or a list of one an axis")
+_KERNEL = Field(description="one size for every axis, or a list with one for each axis")
 
 
 class Convolution(Layer):
-    """What convolutions have, whatever their rank; ``groups`` cut the channels into equal parts."""
+    """What convolutions of any rank share; ``groups`` divide the channels into equal parts."""
 
     axes: ClassVar[str]
     """The letters of the kernel's own axes."""
@@ -59,7 +59,7 @@ class Convolution(Layer):
             yield bias(self.out_channels, weight.fans, torch)
 
     def _held(self, sizes: dict[str, int]) -> tuple[Tensors, Fans | None]:
-        """Return the kernel's tensors, and the fans that torch takes where they are others."""
+        """Return the kernel's tensors, with the fans that torch uses if they differ."""
         window = " ".join(self.axes)
         area = math.prod(sizes[axis] for axis in self.axes)
         # Keras counts all outputs, whatever the groups.
@@ -73,12 +73,12 @@ class Convolution(Layer):
 
 
 class TransposedConvolution(Convolution):
-    """What transposed convolutions have; only PyTorch and Caffe have groups of them."""
+    """What transposed convolutions share; only PyTorch and Caffe have groups."""
 
     def _held(self, sizes: dict[str, int]) -> tuple[Tensors, Fans | None]:
         window = " ".join(self.axes)
         area = math.prod(sizes[axis] for axis in self.axes)
-        # torch takes axis 1 for the inputs, and here it is the outputs.
+        # torch treats axis 1 as inputs, but here it is the outputs.
         torch = Fans(sizes["O"] * area, self.in_channels * area)
         held: Tensors = {
             "pytorch": (Held("weight", f"(N I) O {window}", TORCH, torch),),

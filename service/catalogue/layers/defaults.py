@@ -1,4 +1,4 @@
-"""What frameworks initialize layers with, when nobody says otherwise.
+"""The default initializers of the frameworks' layers.
 
 Sources:
     torch.nn's reset_parameters: https://docs.pytorch.org/docs/stable/nn.html

@@ -1,14 +1,14 @@
 """Forms: how a convention stores a parameter whose axes have a meaning of their own.
 
-A parameter is one thing (the kernel of a convolution, the input weights of four gates) and every
-convention holds it in its own way: axes in another order, several of them merged into one, or in
-several tensors. A form says that in letters: ``O I H W`` and ``H W I O`` hold one kernel, and
-``(G O) I`` merges gates and units where ``I O`` with gate 2 is a tensor of that gate alone. From
-two forms follows which element of one is which of the other.
+A parameter (the kernel of a convolution, the input weights of four gates) is stored differently by
+every convention: with axes in another order, with several axes merged into one, or in several
+tensors. A form describes that in letters: ``O I H W`` and ``H W I O`` store one kernel, ``(G O) I``
+merges gates and units, and ``I O`` with gate 2 is a tensor of that gate alone. Two forms determine
+which element of one is which element of the other.
 
 A letter's meaning is the same everywhere: ``I`` and ``J`` inputs, ``O`` and ``P`` outputs; ``G``
-gates or projections, ``N`` groups and ``T`` twin biases, which only stand side by side; any other
-is receptive field. An axis of 1 may be left out or put anywhere.
+gates or projections, ``N`` groups and ``T`` twin biases, which are only neighbours in memory; any
+other is receptive field. An axis of size 1 may be left out or put anywhere.
 """
 
 import math
@@ -26,10 +26,10 @@ from service.numerics.fans import Fans
 Convention = Literal["pytorch", "keras", "flax", "caffe"]
 
 Kind = Literal["weight", "bias", "slope", "norm", "buffer"]
-"""What a parameter is.
+"""The kind of a parameter.
 
-A layer's ``init`` sets weights and slopes, its ``bias_init`` biases; the recipe's ``init`` weights
-alone; nothing sets the others.
+A layer's ``init`` sets weights and slopes, its ``bias_init`` sets biases, and the recipe's ``init``
+sets weights only; nothing sets the others.
 """
 
 _INPUTS, _OUTPUTS, _BESIDE = "IJ", "OP", "GNT"
@@ -49,15 +49,15 @@ def _groups(form: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One tensor in which a convention holds a parameter, or a piece of it.
+    """One tensor that stores a parameter, or a piece of it, in a convention.
 
     Args:
-        name: What follows the layer's name.
-        form: The tensor's axes in the file; those in brackets are merged into one.
+        name: Its name after the layer's name.
+        form: The tensor's axes in the file; those in parentheses are merged into one.
         init: The convention's own init.
-        fan: The fans that the convention's own init takes, where they are not the true ones.
-        at: Coordinates of the axes that the form leaves out, each its own tensor.
-        gates: The order in which the file has the coordinates of G, where that is another.
+        fan: The fans that the convention's own init uses, if they are not the true ones.
+        at: Coordinates of the axes that the form leaves out, each of which has its own tensor.
+        gates: The order of the coordinates of G in the file, if it differs.
         dtype: ``I64`` for counters.
     """
 
@@ -79,12 +79,12 @@ class Held:
         return _groups(self.form)
 
     def place(self, gate: int) -> int:
-        """Return where on G the file has a gate."""
+        """Return the position of a gate on G in the file."""
         return self.gates.index(gate) if self.gates else gate
 
 
 Tensors = dict[Convention, tuple[Held, ...]]
-"""What each convention holds a parameter in."""
+"""The tensors of a parameter in each convention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,13 @@ class Parameter:
     """A parameter of a layer, in every convention that has it.
 
     Args:
-        kind: What it is.
+        kind: Its kind.
         sizes: Its axes by letter.
         held: The tensors of each convention.
-        fan: Its true fans, where its axes do not tell: a bias has those of its weights.
-        roles: What each of the gates or projections is for a scheme over the model, or all of it;
-            empty: what the layer is.
-        zero_row: The coordinate on the first axis where it is 0 whatever the init.
+        fan: Its true fans, if its axes do not determine them: a bias has those of its weights.
+        roles: The role of each gate or projection for a scheme over the model, or one role for
+            all; empty: the layer's.
+        zero_row: The coordinate on the first axis that is 0, whatever the init.
     """
 
     kind: Kind
@@ -121,23 +121,23 @@ class Parameter:
         return Fans(*(self._elements(a for a in self.sizes if a not in out) for out in beside))
 
     def shape(self, held: Held) -> tuple[int, ...]:
-        """Return the dimensions of a tensor that holds it."""
+        """Return the dimensions of a tensor that stores it."""
         return tuple(self._elements(group) for group in held.groups)
 
     def layout(self, held: Held) -> str:
-        """Return a letter an axis of a tensor that holds it, for schemes that go by axes."""
+        """Return a letter for each axis of a tensor that stores it, for schemes that use axes."""
         return "".join(_letter(group) for group in held.groups)
 
     def axes(self, held: Held) -> list[str]:
-        """Return the letters in the order of the file, merged or not, but for axes of 1."""
+        """Return the letters in the order of the file, merged or not, without axes of size 1."""
         return [axis for axis in "".join(held.groups) if self.sizes[axis] > 1]
 
     def elements(self, convention: Convention) -> int:
-        """Return how many elements of it a convention has."""
+        """Return the number of its elements in a convention."""
         return sum(math.prod(self.shape(held)) for held in self.held.get(convention, ()))
 
     def at(self, held: Held) -> dict[str, int]:
-        """Return the coordinates that a tensor is restricted to, but for axes of 1."""
+        """Return the coordinates that a tensor is restricted to, without axes of size 1."""
         return {axis: at for axis, at in held.at.items() if self.sizes[axis] > 1}
 
     def overlapping(self, held: Held, convention: Convention) -> list[Held]:
@@ -154,12 +154,12 @@ class Parameter:
         return self.at(other).keys() <= self.at(held).keys()
 
     def view(self, held: Held, other: Held, drawn: Tensor) -> View:
-        """Return where ``held`` is drawn: a block of ``other``, within which it is.
+        """Return ``held`` as a view of ``other``, which contains it.
 
         Args:
-            held: As the file has it.
-            other: As it is drawn.
-            drawn: The tensor of ``other``.
+            held: The tensor in the file.
+            other: The tensor that is drawn.
+            drawn: ``other`` as a tensor of a recipe.
         """
         axes, at = self.axes(other), self.at(held)
         block = [(0, self.sizes[axis]) for axis in axes]
@@ -180,7 +180,7 @@ class Parameter:
 
 
 def _letter(group: str) -> str:
-    """Return what an axis of the file is: in, out or receptive field.
+    """Return the meaning of an axis of the file: in, out or receptive field.
 
     >>> _letter("NI"), _letter("GO"), _letter("H")
     ('I', 'O', 'K')
@@ -198,13 +198,13 @@ def alike(
     *,
     dtype: str | None = None,
 ) -> Parameter:
-    """Return a parameter that all its conventions hold in one form, with one init.
+    """Return a parameter that all its conventions store in one form, with one init.
 
     Args:
-        kind: What it is.
+        kind: Its kind.
         sizes: Its axes by letter, in the order of the file.
         init: Its init.
-        names: What each convention calls it.
+        names: Its name in each convention.
         dtype: ``I64`` for counters.
     """
     form = " ".join(sizes)

@@ -1,4 +1,4 @@
-"""What every layer is: a few sizes that, with a convention, give named tensors."""
+"""The base of layers: a few sizes that, with a convention, expand to named tensors."""
 
 import math
 from abc import ABC, abstractmethod
@@ -17,19 +17,19 @@ from service.errors import LayerError
 from service.numerics.fans import Fans
 
 SEPARATORS: dict[Convention, str] = {"pytorch": ".", "keras": "/", "flax": ".", "caffe": "/"}
-"""What stands between a layer's name and its parameter's."""
+"""The separator between a layer's name and its parameter's."""
 
 Size = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 _BRANCHES = {"query": 1, "key": 1, "value": 1, "out": 2, "ffn_in": 1, "ffn_out": 2}
-"""Which of the two layers of its residual branch a role is."""
+"""The place of a role in its residual branch of two layers."""
 
 _NO_BIAS = 'state "bias_init": "zeros" or "bias": false'
 _WITHOUT = "leave draw_convention out"
 
 
 class _Piece(NamedTuple):
-    """A stretch of an axis with an init, its fans where they are others, and a role."""
+    """A stretch of an axis with an init, its fans if they differ, and a role."""
 
     size: int
     init: Scheme
@@ -40,20 +40,20 @@ class _Piece(NamedTuple):
 class Layer(Strict, ABC):
     """A layer of a recipe.
 
-    A subclass has ``type``, its sizes and `parameters`; its docstring's first line says what it is,
-    ``source`` who has it, and ``example`` is one.
+    A subclass has ``type``, its sizes and `parameters`. Its docstring's first line describes it,
+    ``source`` names the frameworks that have it, and ``example`` has its sizes in an example.
     """
 
     source: ClassVar[str]
     example: ClassVar[dict[str, Any]]
 
-    name: str = Field(description="what its tensors' names begin with")
-    init: Init | None = Field(None, description="of its weights; default: the convention's")
-    bias_init: Init | None = Field(None, description="of its biases; default: the convention's")
+    name: str = Field(description="prefix of its tensors' names")
+    init: Init | None = Field(None, description="for its weights; default: the convention's")
+    bias_init: Init | None = Field(None, description="for its biases; default: the convention's")
     dtype: FloatDType | None = Field(None, description="default: the recipe's")
-    role: RoleName | None = Field(None, description="what model_scheme takes it for")
-    depth: Dimension = Field(0, description="its block, from 1, for model_scheme; 0: in none")
-    stack: StackName = Field("decoder", description="which stack its block is in")
+    role: RoleName | None = Field(None, description="its role for model_scheme")
+    depth: Dimension = Field(0, description="its block, from 1, for model_scheme; 0 is no block")
+    stack: StackName = Field("decoder", description="the stack of its block")
     branch: tuple[Size, Size] | None = Field(
         None, description="[place, of] in its residual branch; default: by role, of 2"
     )

@@ -1,4 +1,4 @@
-"""Schemes over whole models: a weight's init by its role and depth. One a file, and this table."""
+"""Schemes over whole models: inits by role and depth. One a file, and this table."""
 
 from typing import Annotated, Any, Literal
 
@@ -38,11 +38,11 @@ _Kinds = (
 MODEL_SCHEMES: dict[str, type[ModelScheme]] = {
     kind.__dataclass_fields__["scheme"].default: kind for kind in _Kinds.__args__
 }
-"""Every scheme over a model by the name that a recipe gives it."""
+"""Every scheme over models by its name in a recipe."""
 
 
 def _object_of(scheme: Any) -> Any:
-    """Replace a name by the object that it stands for."""
+    """Replace a name by its object."""
     return {"scheme": scheme} if isinstance(scheme, str) else scheme
 
 
@@ -54,7 +54,7 @@ AnyModelScheme = Annotated[
     BeforeValidator(_object_of, json_schema_input_type=_Name | _Object),
     PlainSerializer(canonical),
 ]
-"""Every scheme over a model, for the recipe: an object, or the name of one."""
+"""Every scheme over models, for the recipe: an object, or its name."""
 
 __all__ = [
     "MODEL_SCHEMES",

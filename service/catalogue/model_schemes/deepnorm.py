@@ -2,8 +2,8 @@
 
 Source: Wang et al. 2022, "DeepNet: Scaling Transformers to 1,000 Layers", figure 2:
     https://arxiv.org/abs/2203.00555
-    The authors' torchscale multiplies whatever init it finds, biases too, and in the encoder of an
-    encoder-decoder model by 1.15 (N^4 M)^(-1/16), where the paper says 0.87, which is 1/1.15.
+    The authors' torchscale multiplies any init, of biases too, and in the encoder of an
+    encoder-decoder model by 1.15 (N^4 M)^(-1/16); the paper has 0.87, which is 1/1.15.
 """
 
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ class DepthScaled:
     """Normal; output projections and the up half of a gated layer divided by sqrt(2 (l + 1)).
 
     Args:
-        std: Of the other matrices.
+        std: Standard deviation of the other matrices.
     """
 
     formula: ClassVar[str] = "std / sqrt(2 (l + 1)), l from 0; embeddings 1; head d^(-1/2), cut"

@@ -2,8 +2,8 @@
 
 Source: Zhang, Dauphin & Ma 2019, "Fixup Initialization", section 3:
     https://arxiv.org/abs/1901.09321
-    "A standard method (e.g., He)" is here the authors' own in their code, by fan out; what is in no
-    branch keeps its own init, as their code leaves the first convolution torch's.
+    "A standard method (e.g., He)" is the one of the authors' code, by fan out. Weights outside
+    branches keep their own init, as in their code, where the first convolution keeps torch's.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Fixup:
     """Kaiming normal shrunk by the number of branches; the last layer of each and the head zero.
 
     Args:
-        mode: Which fan Kaiming's variance is divided by.
+        mode: The fan that divides Kaiming's variance.
     """
 
     formula: ClassVar[str] = "std = sqrt(2 / fan) L^(-1/(2m-2)) in L branches of m layers; last 0"
@@ -73,7 +73,7 @@ def _require_whole(branches: list[Branch]) -> None:
 
 
 def _scalars(whole: Whole) -> Iterator[Extra]:
-    """Yield a bias before and behind every layer of a branch, and its multiplier."""
+    """Yield a bias before and after every layer of a branch, and its multiplier."""
     for name, neighbour in (("bias1", "input"), ("bias2", "head")):
         if neighbour in whole.layers:
             yield Extra(name, (1,), Zeros())

@@ -1,4 +1,4 @@
-"""GPT-2's rule: one std everywhere, less for what is added to the residual stream.
+"""GPT-2's rule: one std everywhere, and a smaller one for outputs added to the residual stream.
 
 Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3:
     https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
@@ -21,7 +21,7 @@ class Gpt2Residual:
     """Normal of one std for matrices and tables; output projections divided by sqrt(2N).
 
     Args:
-        std: Of everything that ends no branch.
+        std: Standard deviation of all matrices and tables that do not end a branch.
     """
 
     formula: ClassVar[str] = "std, and std / sqrt(2N) for outputs of N blocks' branches"

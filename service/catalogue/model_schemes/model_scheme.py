@@ -1,4 +1,4 @@
-"""What a scheme over a whole model is: from the roles of its weights to their inits."""
+"""The base of schemes over models: from the roles of weights to their inits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from service.catalogue.schemes import Ones, Scheme, Zeros
 
 
 class Extra(NamedTuple):
-    """A tensor that the architecture lacks and the scheme needs.
+    """A tensor that the scheme adds to the architecture.
 
     Args:
-        name: In the file.
+        name: Its name in the file.
         shape: Its dimensions.
         init: Its init.
     """
@@ -29,7 +29,7 @@ def layer_norm(name: str, size: int) -> tuple[Extra, Extra]:
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """What a scheme makes of a model.
+    """The result of a scheme for a model.
 
     Args:
         inits: The init of each of the model's weights, in their order.
@@ -45,7 +45,7 @@ class Arranged:
 class ModelScheme(Protocol):
     """A frozen dataclass whose fields are the scheme's parameters, with their defaults.
 
-    Its docstring's first line says what it is, ``formula`` the rule and ``source`` who gave it.
+    Its docstring's first line describes it, ``formula`` is its rule, ``source`` the publication.
     """
 
     formula: ClassVar[str]
@@ -56,7 +56,7 @@ class ModelScheme(Protocol):
         """The scheme's name in a recipe."""
 
     def arrange(self, whole: Whole) -> Arranged:
-        """Return what the scheme makes of a model.
+        """Return the inits, extra tensors and constants for a model.
 
         Raises:
             SchemeError: It is not defined for such a model.

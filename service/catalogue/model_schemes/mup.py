@@ -32,17 +32,17 @@ from service.numerics.fans import FanMode
 
 _HALF = Fraction(1, 2)
 _READERS: frozenset[RoleName] = frozenset({"embedding", "position", "head"})
-"""Whose fan_in alone is a width; of tables in torch's layout."""
+"""Roles of which only fan_in is a width, in torch's layout of tables."""
 _NOT_HIDDEN: frozenset[RoleName] = _READERS | {"input", "vector"}
 
 
 @dataclass(frozen=True, slots=True)
 class Mup:
-    """Hidden matrices' std divided by sqrt(width_mult), all else as in the narrow base model.
+    """Hidden matrices' std divided by sqrt(width_mult), the rest as in the narrow base model.
 
     Args:
-        base: What the config of the narrow model has otherwise, such as ``{"hidden_size": 256}``.
-        width_mult: For layers: how many times wider than the base they are.
+        base: Fields in which the narrow model's config differs, as ``{"hidden_size": 256}``.
+        width_mult: For layers: their width divided by the base's.
         readout: The head's init: ``multiplier``, the base model's; ``zero``. The forward pass
             multiplies the head's inputs in either case.
     """
@@ -83,7 +83,7 @@ class Mup:
         scaling = _by_fan(weight.own)
         if scaling is None:
             return _shrunk(stated, shrinking)
-        # What the fan does to the variance is undone, and fan_in alone shrinks it.
+        # The fan's effect on the variance is undone, and only fan_in shrinks it.
         fans = Fraction(weight.fan_in), Fraction(weight.fan_out)
         squared = _squared(scaling.mode, fans) / _squared(scaling.mode, base) * shrinking**2
         if squared == 1:
@@ -123,7 +123,7 @@ class Mup:
 
 
 def _shrunk(own: Scheme, shrinking: Fraction) -> Scheme:
-    """Return a law of stated numbers with its values times the root of ``shrinking``."""
+    """Return a scheme of fixed numbers with its values times the root of ``shrinking``."""
     match own:
         case Uniform():
             return replace(own, low=_times(own.low, shrinking), high=_times(own.high, shrinking))
@@ -141,7 +141,7 @@ def _times(number: float, square: Fraction) -> float:
 
 
 def _by_fan(own: Scheme) -> VarianceScaling | None:
-    """Return a scheme whose variance divides by a fan as the general one of those."""
+    """Return a scheme with a fan as the general variance scaling."""
     match own:
         case VarianceScaling():
             return own
@@ -155,7 +155,7 @@ def _by_fan(own: Scheme) -> VarianceScaling | None:
 
 
 def _squared(mode: FanMode, fans: tuple[Fraction, Fraction]) -> Fraction:
-    """Return the square of a fan; rational, where a geometric mean is not."""
+    """Return the square of a fan, which is rational even for a geometric mean."""
     match mode:
         case "fan_in":
             return fans[0] ** 2

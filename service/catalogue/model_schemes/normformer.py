@@ -1,8 +1,8 @@
-"""NormFormer: more norms, and a scale a head, so that no layer's gradient outgrows another's.
+"""NormFormer: more norms and a scale for each head, so that gradients of all layers are similar.
 
 Source: Shleifer, Weston & Ott 2021, "NormFormer", section 2: https://arxiv.org/abs/2110.09456
-    The paper scales heads before the output projection, the authors' fairseq behind it. As there,
-    the tensors stand on the block, and cross attention has none.
+    The paper scales heads before the output projection, the authors' fairseq after it. As in
+    fairseq, the tensors belong to the block, and cross attention has none.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from service.errors import SchemeError, truncate
 
 @dataclass(frozen=True, slots=True)
 class NormFormer:
-    """Inits unchanged; norms behind attention and inside feed-forward layers, head scales of 1."""
+    """Inits unchanged; norms after attention and inside feed-forward layers, head scales of 1."""
 
     formula: ClassVar[str] = "attn_ln(W_o [c_attn_i head_i]), W_2 ffn_layernorm(f(W_1 x))"
     source: ClassVar[str] = "https://arxiv.org/abs/2110.09456"

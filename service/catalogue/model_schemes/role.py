@@ -1,4 +1,4 @@
-"""The part that a weight plays in its model: what depth- and role-aware schemes go by."""
+"""The role of a weight in its model, for schemes that depend on depth and role."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -25,36 +25,36 @@ RoleName = Literal[
     "head",
     "vector",
 ]
-"""What a weight does.
+"""The role of a weight.
 
 ``embedding`` and ``position`` tables; ``input``: the layer that the data enters; ``query``,
 ``key``, ``value`` and ``out`` (the attention's output projection); ``ffn_in`` (gates too) and
-``ffn_out``; ``conv``: of a residual branch; ``hidden``: any other matrix between; ``head``: the
+``ffn_out``; ``conv``: of a residual branch; ``hidden``: any other matrix; ``head``: the
 last layer; ``vector``: norms and biases.
 """
 
 StackName = Literal["encoder", "decoder"]
 
 RESIDUAL: frozenset[RoleName] = frozenset({"out", "ffn_out"})
-"""What ends a transformer's branches: its outputs are added to the residual stream."""
+"""Roles that end a transformer's branches: their outputs are added to the residual stream."""
 
 SCALED: frozenset[RoleName] = RESIDUAL | {"value", "ffn_in"}
-"""What depth scales in DeepNorm, Sub-LN and T-Fixup; queries and keys only shape the softmax."""
+"""Roles that DeepNorm, Sub-LN and T-Fixup scale; queries and keys only shape the softmax."""
 
 BLOCK: frozenset[RoleName] = SCALED | {"query", "key"}
 """Every matrix of a transformer's block."""
 
 
 class Role(NamedTuple):
-    """What a weight does, and where.
+    """The role of a weight, and its position in the model.
 
     Args:
-        name: What it does.
+        name: The role.
         depth: Its block, from 1; 0 outside the blocks.
-        stack: Which stack the block is in.
-        place: Which layer of its residual branch it is, from 1; 0 outside branches.
-        of: How many layers its branch has.
-        heads: Attention heads, where it is an ``out``; 0 if unknown.
+        stack: The stack of the block.
+        place: Its number in the residual branch, from 1; 0 outside branches.
+        of: Number of layers in its branch.
+        heads: Number of attention heads, for ``out``; 0 if unknown.
     """
 
     name: RoleName
@@ -66,15 +66,15 @@ class Role(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A weight, or the part of a packed one, as a scheme over a whole model sees it.
+    """A weight, or a part of a packed one, as schemes over models see it.
 
     Args:
-        name: Of the tensor.
-        role: What it does.
-        fan_in: Inputs of its layer; 0 where it has no fans.
-        fan_out: Outputs of its layer.
-        own: The init that the model's architecture, or the layer, would have.
-        base: The same weight in the base model, where the scheme compares with one.
+        name: Name of the tensor.
+        role: Its role.
+        fan_in: Inputs of its layer; 0 without fans.
+        fan_out: Outputs of its layer; 0 without fans.
+        own: The init of the model's architecture, or of the layer.
+        base: The same weight in the base model, if the scheme has one.
     """
 
     name: str
@@ -86,12 +86,12 @@ class Placed(NamedTuple):
 
     @property
     def is_matrix(self) -> bool:
-        """Whether it is more than a norm's scale or a bias."""
+        """Whether it is not a norm's scale or a bias."""
         return self.role.name != "vector" and self.fan_in > 0
 
     @property
     def layer(self) -> str:
-        """What the names of its layer's tensors begin with.
+        """Prefix of the names of its layer's tensors.
 
         >>> Placed("h.0.attn.c_proj.weight", Role("out"), 4, 4, own=...).layer
         'h.0.attn.c_proj.'
@@ -100,7 +100,7 @@ class Placed(NamedTuple):
 
     @property
     def module(self) -> str:
-        """What the names in the module around its layer begin with."""
+        """Prefix of the names in the module around its layer."""
         return "".join(_around(self.name))
 
 
@@ -110,7 +110,7 @@ Branch = list[Placed]
 
 @dataclass(frozen=True)
 class Whole:
-    """The model around a weight.
+    """A whole model.
 
     Args:
         weights: Every weight that has a role, in the model's order.
@@ -120,7 +120,7 @@ class Whole:
 
     @cached_property
     def depths(self) -> dict[StackName, int]:
-        """Blocks of each stack that has any."""
+        """Number of blocks of each stack that has any."""
         depths: dict[StackName, int] = {}
         for weight in self.weights:
             _, depth, stack, *_ = weight.role
@@ -130,7 +130,7 @@ class Whole:
 
     @cached_property
     def layers(self) -> dict[RoleName, set[str]]:
-        """What the names of tensors begin with in the layers of each role."""
+        """Prefixes of the names of tensors in the layers of each role."""
         layers: dict[RoleName, set[str]] = {}
         for weight in self.weights:
             layers.setdefault(weight.role.name, set()).add(weight.layer)
@@ -167,11 +167,11 @@ class Whole:
         """Return the weights in blocks that have one of these roles.
 
         Args:
-            roles: What the scheme speaks of.
-            scheme: Its name.
+            roles: The roles.
+            scheme: Name of the scheme, for errors.
 
         Raises:
-            SchemeError: There are none, or one of them is in no block.
+            SchemeError: There are none, or one of them is not in a block.
         """
         found = [weight for weight in self.weights if weight.role.name in roles]
         if not found:
@@ -191,7 +191,7 @@ class Whole:
         """Return the features of the residual stream.
 
         Raises:
-            SchemeError: Nothing shows it, or there are several.
+            SchemeError: It is unknown, or there are several.
         """
         widths = {w.fan_out for w in self.weights if w.role.name in RESIDUAL}
         if len(widths) != 1:
@@ -203,13 +203,13 @@ class Whole:
 
 
 def module_of(branch: Iterable[Placed]) -> str:
-    """Return what names in the innermost module around all of a branch begin with."""
+    """Return the prefix of names in the innermost module around a whole branch."""
     levels = zip(*(_around(weight.name) for weight in branch), strict=False)
     return "".join(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
 
 
 def block_of(block: Iterable[Branch]) -> str:
-    """Return what names in a block begin with: up to the last number, where there is one.
+    """Return the prefix of names in a block: up to the last number, if there is one.
 
     >>> names = ["encoder.block.0.layer.0.q.weight", "encoder.block.0.layer.1.wo.weight"]
     >>> block_of([[Placed(name, Role("out"), 4, 4, own=...)] for name in names])
@@ -221,11 +221,11 @@ def block_of(block: Iterable[Branch]) -> str:
 
 
 def _modules(name: str) -> list[str]:
-    """Cut a name into its modules, with what separates them and without the parameter."""
+    """Split a name into its modules, with separators and without the parameter."""
     return re.findall(r"[^./]*[./]", name)
 
 
 def _around(name: str) -> list[str]:
-    """Cut off the layer too, unless its module has several matrices: in_proj_weight."""
+    """Remove the layer too, unless its module has several matrices: in_proj_weight."""
     modules = _modules(name)
     return modules if "_" in re.split(r"[./]", name)[-1] else modules[:-1]

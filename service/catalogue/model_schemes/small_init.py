@@ -31,7 +31,7 @@ class SmallInit:
         """Return normal inits.
 
         Raises:
-            SchemeError: The width of the residual stream does not show.
+            SchemeError: The width of the residual stream is unknown.
         """
         return Arranged(_small(whole, self.scheme))
 

@@ -1,8 +1,8 @@
 """Sub-LN (Magneto): a second norm in every branch, and gains that grow with depth.
 
 Source: Wang et al. 2022, "Foundation Transformers", figure 2: https://arxiv.org/abs/2210.06423
-    The authors' torchscale multiplies whatever init it finds, biases too, and leaves out cross
-    attention, its gains and its norm; the paper has it in every branch.
+    The authors' torchscale multiplies any init, of biases too, and leaves out cross attention, its
+    gains and its norm; the paper has them in every branch.
 """
 
 from dataclasses import dataclass

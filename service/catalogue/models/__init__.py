@@ -1,7 +1,6 @@
-"""Models: a Hugging Face config.json to the tensors of its checkpoint. One family a file."""
+"""Models: a Hugging Face config.json expands to a checkpoint's tensors. One family a file."""
 
 import difflib
-import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 
 from service.catalogue.models.bert import Bert
 from service.catalogue.models.clip import Clip, ClipText, ClipVision
-from service.catalogue.models.config import Config, aliases_of
+from service.catalogue.models.config import Config
 from service.catalogue.models.gpt2 import Gpt2
 from service.catalogue.models.llama import Llama, Mistral, Qwen2, Qwen3
 from service.catalogue.models.presets import presets
@@ -43,17 +42,17 @@ MODEL_TYPES: dict[str, type[Config]] = {
 """Every family by the ``model_type`` of its config.json."""
 
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-"""What a config.json calls the dtypes that it knows."""
+"""The dtypes of a config.json."""
 
 
 def model_of(config: Mapping[str, Any]) -> Config:
     """Return the model that a config.json describes.
 
     Args:
-        config: The document as it is; or a ``preset`` and what to change of it.
+        config: A config.json unchanged, or a ``preset`` and the fields to change.
 
     Raises:
-        ModelError: No family makes it, or a field that makes tensors is wrong.
+        ModelError: No family matches, or a field that determines tensors is wrong.
     """
     document = config_of(config)
     named = document.get("model_type")
@@ -70,7 +69,7 @@ def model_of(config: Mapping[str, Any]) -> Config:
 
 
 def _said(entry: Any) -> str:
-    """Return what is wrong with a field, and what it was."""
+    """Return what is wrong with a field, and its value."""
     if entry["type"] in ("model_type", "dataclass_type"):
         return "an object is expected"
     given = entry.get("input")
@@ -79,13 +78,13 @@ def _said(entry: Any) -> str:
 
 
 def config_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the whole config.json: a preset's fields, and over them those given.
+    """Return the whole config.json: a preset's fields, overridden by the given ones.
 
     Args:
-        config: A config.json, or a ``preset`` and what to change of it.
+        config: A config.json, or a ``preset`` and the fields to change.
 
     Raises:
-        ModelError: There is no such preset, or it is another kind of model.
+        ModelError: There is no such preset, or it has another model_type.
     """
     if "preset" not in config:
         return dict(config)
@@ -109,36 +108,4 @@ def _unknown(key: str, named: Any, known: Mapping[str, Any], config: Mapping[str
     return Problem(f"/{key}", f"no {key} is called {truncate(named)}{hint}; known are {valid}")
 
 
-def catalogue() -> list[dict[str, Any]]:
-    """Return every family: what its configs are, what it reads of them, its presets; JSON-ready.
-
-    >>> catalogue()[0]["model_types"], catalogue()[0]["fields"]["n_layer"]["default"]
-    (['gpt2'], 12)
-    """
-    return [
-        {
-            "model_types": list(family.model_types),
-            "summary": (inspect.getdoc(family) or "").partition("\n")[0],
-            "source": family.source,
-            "architectures": list(family.known),
-            "fields": {
-                name: ({"aliases": aliases} if (aliases := aliases_of(family, name)) else {})
-                | {key: value for key, value in entry.items() if key not in ("title", "$ref")}
-                for name, entry in _properties(family).items()
-            },
-            "presets": [
-                name
-                for name, preset in presets().items()
-                if preset["model_type"] in family.model_types
-            ],
-        }
-        for family in FAMILIES
-    ]
-
-
-def _properties(family: type[Config]) -> dict[str, dict[str, Any]]:
-    properties: dict[str, dict[str, Any]] = family.model_json_schema(by_alias=False)["properties"]
-    return properties
-
-
-__all__ = ["DTYPES", "FAMILIES", "MODEL_TYPES", "Config", "catalogue", "config_of", "model_of"]
+__all__ = ["DTYPES", "FAMILIES", "MODEL_TYPES", "Config", "config_of", "model_of"]

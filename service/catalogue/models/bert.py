@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from service.catalogue.model_schemes.role import Role, StackName
 from service.catalogue.models.blocks import Block, blocks, embedding, linear, norm, vector
-from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Padded, Spread
+from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Padded, Std
 from service.catalogue.weight import Weight
 from service.errors import Problem
 
@@ -32,14 +32,14 @@ class Bert(Padded, Labelled):
     add_cross_attention: bool = False
     add_pooling_layer: bool = True
     tie_word_embeddings: bool = True
-    initializer_range: Spread = 0.02
+    initializer_range: Std = 0.02
 
     @property
     def _stack(self) -> StackName:
         return "decoder" if self.is_decoder else "encoder"
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         yield from super().contradictions()
         yield from self.not_divided("hidden_size", "num_attention_heads")
         if self.add_cross_attention and not self.is_decoder:

@@ -1,4 +1,4 @@
-"""What the families are made of: linear layers, norms, tables, and the roles inside a block."""
+"""Building blocks of the families: linear layers, norms, tables, and roles inside a block."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -12,12 +12,12 @@ VECTOR = Role("vector")
 
 
 class Block(NamedTuple):
-    """A block of a stack: every residual branch is a layer (or several) and one that ends it.
+    """A block of a stack: every residual branch has one or more layers and one that ends it.
 
     Args:
-        depth: Which, from 1.
-        stack: Of which stack.
-        heads: Attention heads.
+        depth: Its number, from 1.
+        stack: Its stack.
+        heads: Number of attention heads.
 
     >>> Block(3, "encoder", heads=4).role("out")
     Role(name='out', depth=3, stack='encoder', place=2, of=2, heads=4)
@@ -55,11 +55,11 @@ def linear(
     """Yield a linear layer's or a convolution's tensors; its bias is zero.
 
     Args:
-        name: Of the layer.
+        name: Name of the layer.
         shape: Out, in, and a convolution's kernel.
-        std: Of its weights.
-        role: Of its weights.
-        bias: Whether it has one.
+        std: Standard deviation of its weights.
+        role: Role of its weights.
+        bias: Whether it has a bias.
     """
     yield normal(f"{name}.weight", shape, std, role)
     if bias:
@@ -79,11 +79,11 @@ def embedding(
     """Return a table of rows, of which the padding row is zero.
 
     Args:
-        name: Of the tensor.
+        name: Name of the tensor.
         shape: Rows and their width.
-        std: Of its values.
-        role: Of all rows but the padding one.
-        padding: The zero row; negative from the end; None if there is none.
+        std: Standard deviation of its values.
+        role: Role of all rows except the padding row.
+        padding: The zero row; negative from the end; None for none.
     """
     if padding is None:
         return normal(name, shape, std, role)

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field, model_validator
 
 from service.catalogue.model_schemes.role import Role
 from service.catalogue.models.blocks import VECTOR, Block, blocks, embedding, linear, norm, normal
-from service.catalogue.models.config import Architecture, Config, Count, Labelled, Layers, Spread
+from service.catalogue.models.config import Architecture, Config, Count, Labelled, Layers, Std
 from service.catalogue.schemes import Constant
 from service.catalogue.weight import Weight, tensor
 from service.errors import Problem
@@ -30,10 +30,10 @@ class Tower(Config):
     num_hidden_layers: Layers
     num_attention_heads: Count
     projection_dim: Count = 512
-    initializer_factor: Spread = 1.0
+    initializer_factor: Std = 1.0
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         yield from self.not_divided("hidden_size", "num_attention_heads")
 
     def _over(self, fan: int) -> float:
@@ -58,12 +58,12 @@ class Tower(Config):
         yield from norm(f"{at}layer_norm2", width)
 
     def projected(self, name: str, size: int, factor: float) -> Iterator[Weight]:
-        """Yield the projection of what the tower says.
+        """Yield the projection of the tower's output.
 
         Args:
-            name: Of the layer.
+            name: Name of the layer.
             size: Features after it.
-            factor: On its std.
+            factor: Factor on its std.
         """
         shape = (size, self.hidden_size)
         yield normal(f"{name}.weight", shape, factor / math.sqrt(self.hidden_size), HEAD)
@@ -115,7 +115,7 @@ class ClipVision(Tower):
     num_channels: Count = 3
     image_size: Count = 224
     patch_size: Count = 32
-    initializer_range: Spread = 0.02
+    initializer_range: Std = 0.02
 
     def body(self, prefix: str) -> Iterator[Weight]:
         """Yield CLIPVisionModel's tensors."""
@@ -160,7 +160,7 @@ class Clip(Labelled):
     )
     projection_dim: Count = 512
     logit_scale_init_value: float = 2.6592
-    initializer_factor: Spread = 1.0
+    initializer_factor: Std = 1.0
 
     @model_validator(mode="before")
     @classmethod
@@ -169,7 +169,7 @@ class Clip(Labelled):
         return {k: value for k, value in config.items() if value is not None or k not in names}
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         for name, tower in (("text", self.text_config), ("vision", self.vision_config)):
             for problem in tower.contradictions():
                 yield Problem(f"/{name}_config{problem.pointer}", problem.detail)
@@ -183,7 +183,7 @@ class Clip(Labelled):
         yield from self.vision_config.body("vision_model.")
 
     def meeting(self, prefix: str) -> Iterator[Weight]:
-        """Yield what joins the towers."""
+        """Yield the tensors that join the towers."""
         size, factor = self.projection_dim, self.initializer_factor
         yield from self.text_config.projected("text_projection", size, factor)
         yield from self.vision_config.projected("visual_projection", size, factor)

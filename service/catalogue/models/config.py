@@ -1,4 +1,4 @@
-"""What every model family is: a Hugging Face config.json, of which it reads what makes tensors."""
+"""The base of model families: a Hugging Face config.json, read as far as tensors need it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
@@ -22,9 +22,9 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """A size."""
 
 Layers = Annotated[int, Field(ge=0, le=10_000)]
-"""A number of layers; the limit keeps a typing error from hours of planning."""
+"""A number of layers; the limit prevents that a typing error takes hours to plan."""
 
-Spread = Annotated[float, Field(ge=0)]
+Std = Annotated[float, Field(ge=0)]
 """A standard deviation, or a factor on one."""
 
 
@@ -43,15 +43,15 @@ Pair = Annotated[
 """Height and width: one number for both, or a list."""
 
 Piece = Callable[[Any, str], Iterator[Weight]]
-"""A method of a family: from the prefix of its body's names to some of the tensors."""
+"""A method of a family: from the prefix of its body's names to some of its tensors."""
 
 
 class Architecture(NamedTuple):
-    """What a class of transformers saves.
+    """The tensors that a class of transformers saves.
 
     Args:
-        prefix: What the names of its body begin with.
-        pieces: The methods of its family that make its tensors.
+        prefix: Prefix of the names of its body.
+        pieces: Methods of its family that yield its tensors.
     """
 
     prefix: str
@@ -59,9 +59,9 @@ class Architecture(NamedTuple):
 
 
 class Config(BaseModel):
-    """A config.json: fields that make tensors are checked, all others pass.
+    """A config.json: fields that determine tensors are validated, others are ignored.
 
-    A subclass is a family: its docstring's first line says which models it makes.
+    A subclass is a family. The first line of its docstring says which models it covers.
     """
 
     model_config = ConfigDict(
@@ -71,9 +71,9 @@ class Config(BaseModel):
     model_types: ClassVar[tuple[str, ...]]
     source: ClassVar[str]
     known: ClassVar[dict[str, Architecture]]
-    """Architectures by the name of their class; the first is meant where none is named."""
+    """Architectures by the name of their class; the first is the default."""
     heads_make_shapes: ClassVar[bool] = True
-    """Whether anything but the network's own sums follows from the number of heads."""
+    """Whether any shape depends on the number of heads."""
 
     model_type: str
     architectures: Annotated[tuple[str, ...], Field(strict=False)] | None = None
@@ -83,7 +83,7 @@ class Config(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _keys_kept(cls, config: dict[str, Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
-        """Remember the fields that the document gives under another name."""
+        """Record the fields that the document has under another name."""
         model = validate(config)
         for name in cls.model_fields:
             used = [key for key in aliases_of(cls, name) if key in config]
@@ -92,18 +92,18 @@ class Config(BaseModel):
 
     @property
     def architecture(self) -> str:
-        """The class whose file this is."""
+        """The class whose checkpoint is planned."""
         return (self.architectures or tuple(self.known))[0]
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         yield from ()
 
     def weights(self, *, as_base: bool = False) -> Iterator[Weight]:
         """Return the tensors of the file that the architecture's ``save_pretrained`` writes.
 
         Args:
-            as_base: Only dimensions count: the base of muP, which nobody computes with.
+            as_base: Only dimensions matter: the base model of muP, which is never run.
 
         Raises:
             ModelError: The architecture is unknown, or sizes contradict each other.
@@ -125,11 +125,11 @@ class Config(BaseModel):
             yield self.problem(part, f"{parts} does not divide {self.key_of(whole)}, {size}")
 
     def problem(self, field: str, detail: str) -> Problem:
-        """Return what is wrong with a field, at the key that the document has for it."""
+        """Return an error about a field, at its key in the document."""
         return Problem(f"/{self.key_of(field)}", detail)
 
     def key_of(self, field: str) -> str:
-        """Return the key that the document has for a field."""
+        """Return the document's key for a field."""
         return self._keys.get(field, field)
 
 
@@ -147,7 +147,7 @@ class Padded(Config):
     pad_token_id: int | None = None
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         pad, size = self.pad_token_id, self.vocab_size
         if pad is not None and not -size <= pad < size:
             detail = f"{truncate(pad)} is no row of vocab_size, {size}: at most {size - 1}, or null"

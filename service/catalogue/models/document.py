@@ -1,4 +1,4 @@
-"""The config.json that lies beside a model's weights."""
+"""The config.json beside a model's weights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ def document_of(config: Mapping[str, Any], dtype: str | None) -> dict[str, Any]:
     """Return the config.json of the checkpoint that a recipe's model makes; JSON-ready.
 
     Args:
-        config: A config.json as the recipe has it, or a preset and what to change of it.
-        dtype: What a config.json calls the dtype of the weights; None leaves it out.
+        config: The recipe's config.json, or a preset and the fields to change.
+        dtype: The dtype of the weights in a config.json's spelling; None leaves it out.
 
     Raises:
-        ModelError: No family makes it, or a field that makes tensors is wrong.
+        ModelError: No family matches, or a field that determines tensors is wrong.
 
     >>> made = document_of({"model_type": "gpt2", "torch_dtype": "float16"}, "float32")
     >>> made["architectures"], made["dtype"], "torch_dtype" in made
@@ -23,14 +23,17 @@ def document_of(config: Mapping[str, Any], dtype: str | None) -> dict[str, Any]:
     """
     model = model_of(config)
     document = _with_reals(model, config_of(config))
-    for key in ("dtype", "torch_dtype"):  # sets nothing in a recipe, and is wrong if it differs
+    for key in (
+        "dtype",
+        "torch_dtype",
+    ):  # has no effect in a recipe, and may be wrong
         document.pop(key, None)
     document["architectures"] = [model.architecture]
     return document | ({"dtype": dtype} if dtype else {})
 
 
 def _with_reals(model: Config, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Write as reals what the family reads as such: some libraries take no 1 for a 1.0.
+    """Write a field as a real if the family reads a real: some libraries refuse 1 for 1.0.
 
     A canonical recipe writes both as 1.
     """

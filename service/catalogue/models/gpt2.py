@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field
 
 from service.catalogue.model_schemes.role import Role, RoleName
 from service.catalogue.models.blocks import Block, blocks, embedding, linear, norm, vector
-from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Spread
+from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Std
 from service.catalogue.schemes import Normal
 from service.catalogue.weight import Weight, parts, tensor
 from service.errors import Problem
@@ -40,7 +40,7 @@ class Gpt2(Labelled):
     tie_word_embeddings: bool = True
     summary_use_proj: bool = True
     summary_proj_to_labels: bool = True
-    initializer_range: Spread = 0.02
+    initializer_range: Std = 0.02
 
     @property
     def _std(self) -> float:
@@ -48,7 +48,7 @@ class Gpt2(Labelled):
         return self.initializer_range or 0.02
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         yield from self.not_divided("n_embd", "n_head")
 
     def body(self, prefix: str) -> Iterator[Weight]:

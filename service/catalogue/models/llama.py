@@ -10,7 +10,7 @@ from pydantic import Field
 
 from service.catalogue.model_schemes.role import Role
 from service.catalogue.models.blocks import Block, blocks, embedding, linear, norm
-from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Padded, Spread
+from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Padded, Std
 from service.catalogue.weight import Weight
 from service.errors import Problem
 
@@ -28,7 +28,7 @@ class GatedDecoder(Padded, Labelled):
     head_dim: Count | None = None
     intermediate_size: Count = 11008
     tie_word_embeddings: bool = False
-    initializer_range: Spread = 0.02
+    initializer_range: Std = 0.02
 
     @property
     def head_width(self) -> int:
@@ -46,7 +46,7 @@ class GatedDecoder(Padded, Labelled):
         return ()
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         yield from super().contradictions()
         if not self.head_width:
             detail = f"more heads than hidden_size, {self.hidden_size}, leave none of them a width"
@@ -139,7 +139,7 @@ class Llama(GatedDecoder):
         return attention + (("gate_proj", "up_proj", "down_proj") if self.mlp_bias else ())
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         yield from super().contradictions()
         yield from self.not_divided("hidden_size", "num_attention_heads")
 

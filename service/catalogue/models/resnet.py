@@ -22,13 +22,13 @@ CONV = Kaiming(mode="fan_out")
 
 
 class Naming(NamedTuple):
-    """What a library calls a ResNet's layers: a convolution and the norm behind it.
+    """A library's names for a ResNet's layers: a convolution and the norm after it.
 
     Args:
-        stem: The first ones.
-        block: What a block's names begin with; it knows ``stage`` and ``index``.
-        branch: Those of a block's branch; they know ``place``.
-        shortcut: Those of its shortcut.
+        stem: Names of the first layers.
+        block: Prefix of a block's names, with ``stage`` and ``index``.
+        branch: Names in a block's branch, with ``place``.
+        shortcut: Names in its shortcut.
         head: The classifier.
     """
 
@@ -59,11 +59,11 @@ class Stage(NamedTuple):
     """Blocks of one width.
 
     Args:
-        number: Which, from 0.
+        number: Its number, from 0.
         before: Blocks before it.
-        depth: Its blocks.
-        ins: Channels into it.
-        outs: Channels out of each block.
+        depth: Number of its blocks.
+        ins: Input channels.
+        outs: Output channels of each block.
     """
 
     number: int
@@ -113,7 +113,7 @@ class ResNet(Labelled):
         return 1000 if self._is_torchvision and is_default else super().labels
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         stages, layers = len(self.depths), sum(self.depths)
         if layers > 10_000:
             yield Problem("/depths", f"{layers} blocks; the limit is 10000")
@@ -161,7 +161,7 @@ class ResNet(Labelled):
             yield from _conv((conv, bn), kernel, role, ZEROS if is_zero and is_last else ONES)
 
     def classifier(self, prefix: str) -> Iterator[Weight]:
-        """Yield the classifier, if there is anything to tell apart."""
+        """Yield the classifier, if there are classes to distinguish."""
         if self.labels:
             name, width = self._naming.head, self._widths[-1]
             bound = 1 / math.sqrt(width)

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field
 
 from service.catalogue.model_schemes.role import Role, StackName
 from service.catalogue.models.blocks import Block, blocks, embedding, linear, normal, vector
-from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Spread
+from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Std
 from service.catalogue.schemes import Constant
 from service.catalogue.weight import Weight
 
@@ -33,7 +33,7 @@ class T5(Labelled):
     relative_attention_num_buckets: Count = 32
     feed_forward_proj: Annotated[str, Field(pattern="^(gated-)?[^-]+$")] = "relu"
     tie_word_embeddings: bool = True
-    initializer_factor: Spread = 1.0
+    initializer_factor: Std = 1.0
 
     def _over(self, fan: int) -> float:
         return self.initializer_factor / math.sqrt(fan)

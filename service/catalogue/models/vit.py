@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from service.catalogue.model_schemes.role import Role
 from service.catalogue.models.blocks import VECTOR, ZEROS, Block, blocks, linear, norm
-from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Pair, Spread
+from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Pair, Std
 from service.catalogue.schemes import TruncatedNormal
 from service.catalogue.weight import Weight, tensor
 from service.errors import Problem
@@ -35,10 +35,10 @@ class Vit(Labelled):
     pooler_output_size: Count | None = None
     add_pooling_layer: bool = True
     use_mask_token: bool = False
-    initializer_range: Spread = 0.02
+    initializer_range: Std = 0.02
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         if not self.initializer_range:
             detail = "0 builds no ViT: the truncation of its class token divides by it"
             yield Problem("/initializer_range", detail)
@@ -93,7 +93,7 @@ class Vit(Labelled):
             yield from linear(f"{prefix}pooler.dense", shape, self.initializer_range, role)
 
     def classifier(self, prefix: str) -> Iterator[Weight]:
-        """Yield the classifier, if there is anything to tell apart."""
+        """Yield the classifier, if there are classes to distinguish."""
         if self.labels:
             shape = (self.labels, self.hidden_size)
             yield from linear("classifier", shape, self.initializer_range, HEAD)

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field
 
 from service.catalogue.model_schemes.role import Role
 from service.catalogue.models.blocks import Block, blocks, embedding, linear, norm, normal, vector
-from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Padded, Spread
+from service.catalogue.models.config import Architecture, Count, Labelled, Layers, Padded, Std
 from service.catalogue.schemes import Constant, Sinusoidal
 from service.catalogue.weight import Weight, tensor
 from service.errors import Problem
@@ -46,8 +46,8 @@ class Whisper(Padded, Labelled):
     tie_word_embeddings: bool = True
     classifier_proj_size: Count = 256
     use_weighted_layer_sum: bool = False
-    init_std: Spread = 0.02
-    initializer_range: Spread | None = None
+    init_std: Std = 0.02
+    initializer_range: Std | None = None
 
     @property
     def _std(self) -> float:
@@ -57,7 +57,7 @@ class Whisper(Padded, Labelled):
         return self.initializer_range or 0.02
 
     def contradictions(self) -> Iterator[Problem]:
-        """Yield what of the config cannot be true together."""
+        """Yield errors about fields that contradict each other."""
         yield from super().contradictions()
         yield from self.not_divided("d_model", "encoder_attention_heads")
         yield from self.not_divided("d_model", "decoder_attention_heads")

@@ -1,7 +1,7 @@
-"""Schemes: the field's initializers, each from a tensor's geometry to a law.
+"""Schemes: the field's initializers, each a map from a tensor's geometry to a law.
 
-One scheme a file (families of one formula share one), and this table. A new one is a file, its line
-here, a row in tests/golden/v1.kat and an entry in docs/schemes.md.
+One scheme a file (families of one formula share one), and this table. A new scheme is a file, a
+line here, a row in tests/golden/v1.kat and a section in docs/schemes.md.
 """
 
 from typing import Any
@@ -87,14 +87,13 @@ ALIASES: dict[str, dict[str, Any]] = {
     **_family("kaiming", "kaiming", "he"),
     **_family("lecun", "lecun"),
 }
-"""Every name of ours that ``init`` may be, with the object that it stands for. Those of the
-frameworks, `FRAMEWORK_ALIASES`, are as good."""
+"""Our own names for ``init``, with their objects; `FRAMEWORK_ALIASES` has the frameworks' names."""
 
 UNMAPPED: dict[str, str] = FRAMEWORKS_UNMAPPED | {
     "lsuv": "its scales come from a batch; POST /v1/calibrate, or tensorseed calibrate, finds them"
     " and writes them into the recipe as gains of orthogonal"
 }
-"""Names that stand for no object, with the reason and what to do instead."""
+"""Names without an object, with the reason and a fix."""
 
 __all__ = [
     "ALIASES",

@@ -20,8 +20,8 @@ class Bilinear:
     """A tent over the kernel, the same in every pair of channels.
 
     Args:
-        variant: Whose centre: ``caffe`` (k-1)/(2f) or ``mxnet`` (2f-1-f%2)/(2f), f = ceil(k/2), of
-            the width k. They agree where k leaves 0 or 1 when divided by 4.
+        variant: The centre: ``caffe`` (k-1)/(2f) or ``mxnet`` (2f-1-f%2)/(2f), f = ceil(k/2), of
+            the width k. They agree if k modulo 4 is 0 or 1.
     """
 
     formula: ClassVar[str] = "w[.., y, x] = (1 - |x/f - c|) (1 - |y/f - c|)"

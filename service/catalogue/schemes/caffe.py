@@ -1,4 +1,4 @@
-"""Caffe's two fillers, which kept other authors' names for their own rules.
+"""Caffe's two fillers, which use other authors' names for rules of their own.
 
 Source: Caffe's include/caffe/filler.hpp, XavierFiller and MSRAFiller:
     https://github.com/BVLC/caffe/blob/master/include/caffe/filler.hpp
@@ -45,7 +45,7 @@ class CaffeXavier:
         """Return the law for a tensor with these fans.
 
         Raises:
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: The selected fan is zero.
         """
         return _resolve(1.0, self.variance_norm, "uniform", geometry.fans)
@@ -71,7 +71,7 @@ class Msra:
         """Return the law for a tensor with these fans.
 
         Raises:
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: The selected fan is zero.
         """
         return _resolve(2.0, self.variance_norm, "normal", geometry.fans)

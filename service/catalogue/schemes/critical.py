@@ -1,4 +1,4 @@
-"""Critical: weights and biases at the edge of chaos, where signals neither fade nor blow up.
+"""Critical: weights and biases at the edge of chaos, where signals neither vanish nor explode.
 
 Sources:
     Poole et al. 2016: https://arxiv.org/abs/1606.05340
@@ -70,7 +70,7 @@ class Critical:
 
         Raises:
             SchemeError: ``negative_slope`` with another nonlinearity than leaky_relu.
-            MissingFan: Nothing says what the fans of weights are.
+            MissingFan: A tensor of weights has no fans.
             DegenerateFan: fan_in is zero.
         """
         weights, biases = self._point()

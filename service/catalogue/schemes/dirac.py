@@ -19,7 +19,7 @@ class Dirac:
     """``gain`` at the centre tap (k // 2) of output i, input i; 0 elsewhere.
 
     Args:
-        gain: What stands at the centre.
+        gain: Value at the centre.
         groups: Groups of the convolution; the outputs of each repeat the identity.
     """
 

@@ -15,10 +15,10 @@ from service.numerics.fans import Geometry
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``gain`` on the main diagonal of a matrix, 0 elsewhere; a rectangle gets part of it.
+    """``gain`` on the main diagonal of a matrix, 0 elsewhere; the matrix need not be square.
 
     Args:
-        gain: What stands on the diagonal.
+        gain: Value on the diagonal.
     """
 
     formula: ClassVar[str] = "w[i, j] = gain if i = j else 0"

@@ -48,7 +48,7 @@ class Kaiming:
 
         Raises:
             SchemeError: ``negative_slope`` with another nonlinearity than leaky_relu.
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: The selected fan is zero.
         """
         variance = variance_of(1.0, self.gain_squared, geometry.fans, self.mode)

@@ -32,7 +32,7 @@ class LeCun:
         """Return the law for a tensor with these fans.
 
         Raises:
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: fan_in is zero.
         """
         return CENTRED[self.distribution](variance_of(1.0, 1.0, geometry.fans, "fan_in"))

@@ -1,4 +1,4 @@
-"""Biases of gated recurrent layers: what a cell remembers before it has learnt anything.
+"""Biases of gated recurrent layers: how long an untrained cell remembers.
 
 Sources:
     Jozefowicz, Zaremba & Sutskever 2015, section 4.1 (forget bias 1):
@@ -18,7 +18,7 @@ from service.errors import UnsuitableShape
 from service.numerics.fans import Geometry
 
 Gates = Annotated[str, Field(pattern="^[a-z]{1,8}$")]
-"""A letter a gate, in the order of the vector: f forgets, i lets the input in."""
+"""A letter for each gate, in the order of the vector: f forgets, i lets the input in."""
 
 
 def _units(gates: str, needed: str, geometry: Geometry) -> int:
@@ -43,8 +43,8 @@ class LstmForget:
     """``value`` on the forget gate of a packed bias, 0 on the others.
 
     Args:
-        value: What stands on the forget gate.
-        gates: A letter a gate in the order of the vector; torch and Keras ifgo, Caffe ifog.
+        value: Value on the forget gate.
+        gates: A letter for each gate, in the order of the vector; torch and Keras ifgo, Caffe ifog.
     """
 
     formula: ClassVar[str] = "b_f = value, other gates 0"
@@ -70,7 +70,7 @@ class Chrono:
 
     Args:
         t_max: The longest range of dependencies expected, in steps; above 2, at most 10^15.
-        gates: A letter a gate in the order of the vector.
+        gates: A letter for each gate, in the order of the vector.
     """
 
     formula: ClassVar[str] = "b_f ~ ln U(1, t_max - 1), b_i = -b_f, other gates 0"

@@ -1,4 +1,4 @@
-"""The normal law with its standard deviation given.
+"""The normal law with a given standard deviation.
 
 Frameworks disagree on a default one (torch 1, Keras 0.05, JAX 0.01), so there is none.
 """

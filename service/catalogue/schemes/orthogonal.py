@@ -1,4 +1,4 @@
-"""Orthogonal: a matrix that keeps the length of every vector, and so of signals and gradients.
+"""Orthogonal: a matrix that keeps the length of every vector, so of signals and gradients, too.
 
 Sources:
     Saxe, McClelland & Ganguli 2013, section 3: https://arxiv.org/abs/1312.6120
@@ -43,7 +43,7 @@ class Orthogonal:
         """Return the law for a matrix, or for a kernel seen as one.
 
         Raises:
-            UnsuitableShape: No axis of outputs, or none of anything else, or one of them empty.
+            UnsuitableShape: No axis of outputs, no other axis, or an empty axis.
         """
         _require_matrix(geometry)
         return distributions.Orthogonal(_gain(self.gain), geometry)
@@ -92,7 +92,7 @@ class DeltaOrthogonal:
 
 
 def _require_matrix(geometry: Geometry) -> None:
-    """Check that there are outputs and something else, and at least one of each.
+    """Check that there are outputs and other axes, none of them empty.
 
     Raises:
         UnsuitableShape: There are not.

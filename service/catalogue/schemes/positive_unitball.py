@@ -14,7 +14,7 @@ from service.numerics.fans import Geometry
 
 @dataclass(frozen=True, slots=True)
 class PositiveUnitball:
-    """Uniform numbers divided by their row's sum; a row is all of one index on axis 0."""
+    """Uniform numbers divided by the sum of their row; rows are along axis 0."""
 
     formula: ClassVar[str] = "w = u / sum of its row's u, u ~ U(0, 1)"
     source: ClassVar[str] = "https://github.com/BVLC/caffe/blob/master/include/caffe/filler.hpp"

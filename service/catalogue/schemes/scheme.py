@@ -1,4 +1,4 @@
-"""What every scheme is: a few numbers that, with a tensor's geometry, give a law."""
+"""The base of schemes: a few numbers that, with a tensor's geometry, resolve to a law."""
 
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -13,19 +13,19 @@ from service.numerics.fans import Geometry, Nonlinearity, gain_squared
 _PLUS_ZERO = AfterValidator(lambda value: value + 0.0)
 
 Number = Annotated[float, _PLUS_ZERO]
-"""A finite float64; -0 becomes 0, which it equals."""
+"""A finite float64; -0 becomes 0."""
 
 Positive = Annotated[float, Gt(0)]
 NotNegative = Annotated[float, Ge(0), _PLUS_ZERO]
 
 NamedGain = Literal["linear", "conv", "sigmoid", "tanh", "relu", "selu"]
-"""Nonlinearities whose gain needs no further number."""
+"""Nonlinearities whose gain has no parameter."""
 
 
 class Scheme(Protocol):
     """A frozen dataclass whose fields are the scheme's parameters, with their defaults.
 
-    Its docstring's first line says what it is, ``formula`` the rule and ``source`` who gave it.
+    Its docstring's first line describes it, ``formula`` is its rule, ``source`` the publication.
     """
 
     formula: ClassVar[str]
@@ -39,12 +39,12 @@ class Scheme(Protocol):
         """Return the law for a tensor.
 
         Raises:
-            SchemeError: The parameters contradict each other, or do not suit this tensor.
+            SchemeError: The parameters contradict each other, or do not fit this tensor.
         """
 
 
 def canonical(scheme: Any) -> dict[str, Any]:
-    """Return a scheme as the object a recipe would hold: its name and what is not default.
+    """Return a scheme as an object of a recipe: its name and its parameters that are not defaults.
 
     Args:
         scheme: A frozen dataclass with a field ``scheme``.

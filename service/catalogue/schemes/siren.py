@@ -33,7 +33,7 @@ class Siren:
         """Return the law for a tensor with these fans.
 
         Raises:
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: fan_in is zero.
         """
         fan_in = geometry.fans.select("fan_in")

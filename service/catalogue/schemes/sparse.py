@@ -1,4 +1,4 @@
-"""Sparse: each unit connected to a few others only, so that it neither saturates nor repeats them.
+"""Sparse: each unit is connected to few others, so that it does not saturate and units differ.
 
 Source: Martens 2010, "Deep learning via Hessian-free optimization", section 5:
     https://www.cs.toronto.edu/~jmartens/docs/Deep_HessianFree.pdf
@@ -24,8 +24,8 @@ class Sparse:
         sparsity: Fraction of zeros.
         std: Standard deviation of the others.
         mean: Their mean.
-        axis: Along which the zeros are counted: 0 in each column (torch), 1 in each row (MLX).
-        count: ``exact``: the stated number. ``bernoulli``: each element by its own chance (Caffe).
+        axis: The axis along which zeros are counted: 0 for columns (torch), 1 for rows (MLX).
+        count: ``exact``: exactly that many. ``bernoulli``: each element independently (Caffe).
     """
 
     formula: ClassVar[str] = "w = 0 for ceil(sparsity n) of n, else w ~ N(mean, std^2)"
@@ -41,7 +41,7 @@ class Sparse:
         """Return the law for a tensor.
 
         Raises:
-            UnsuitableShape: It has no such axis, or nothing on it.
+            UnsuitableShape: It has no such axis, or an empty one.
             LawOverflow: The normal law overflows float64.
         """
         normal = distributions.Normal(self.mean, self.std)

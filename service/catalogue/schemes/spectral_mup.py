@@ -28,7 +28,7 @@ class SpectralMup:
         """Return the law for a tensor with these fans.
 
         Raises:
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: fan_in is zero.
         """
         fans = geometry.fans

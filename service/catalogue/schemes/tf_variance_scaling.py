@@ -39,7 +39,7 @@ class TfVarianceScaling:
         """Return the law for a tensor with these fans.
 
         Raises:
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: The selected fan is zero.
         """
         fans, mode = geometry.fans, _MODES[self.mode]

@@ -1,4 +1,4 @@
-"""The truncated normal law with its standard deviation and bounds given.
+"""The truncated normal law with a given standard deviation and given bounds.
 
 Frameworks disagree on what the bounds mean: Keras and JAX count standard deviations, torch, timm
 and Flux mean values. ``bounds_in`` says which.

@@ -1,4 +1,4 @@
-"""The uniform law with its bounds given.
+"""The uniform law with given bounds.
 
 Frameworks disagree on default bounds (torch 0 to 1, Keras +-0.05, JAX 0 to 0.01): there are none.
 """

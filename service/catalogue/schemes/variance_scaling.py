@@ -37,7 +37,7 @@ class VarianceScaling:
         """Return the law for a tensor with these fans.
 
         Raises:
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: The selected fan is zero, so no variance exists.
         """
         return CENTRED[self.distribution](variance_of(self.scale, 1.0, geometry.fans, self.mode))

@@ -39,7 +39,7 @@ class Xavier:
         """Return the law for a tensor with these fans.
 
         Raises:
-            MissingFan: Nothing says what the fans are.
+            MissingFan: The tensor has no fans.
             DegenerateFan: Both fans are zero.
         """
         variance = variance_of(1.0, self.gain_squared, geometry.fans, "fan_avg")

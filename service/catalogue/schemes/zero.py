@@ -1,4 +1,4 @@
-"""ZerO: no randomness at all, identity where channels stay or shrink, Hadamard where they grow.
+"""ZerO: no randomness; an identity where channels stay or shrink, Hadamard where they grow.
 
 Source: Zhao, Schaefer & Anandkumar 2021, algorithm 1: https://arxiv.org/abs/2110.12661
     The paper scales Hadamard matrices by 2^(-(m-1)/2), the authors' code by 2^(-m/2).
@@ -16,9 +16,9 @@ from service.numerics.fans import Geometry
 
 @dataclass(frozen=True, slots=True)
 class Zero:
-    """Partial identity; where outputs outnumber inputs, part of a scaled Hadamard matrix.
+    """Partial identity; if there are more outputs than inputs, part of a scaled Hadamard matrix.
 
-    Convolutions have it at the centre tap (k // 2), and zeros elsewhere.
+    In convolutions it is at the centre tap (k // 2), with zeros elsewhere.
 
     Args:
         scale: ``code``: 2^(-m/2), which keeps lengths, as the authors' programs do. ``paper``:

@@ -4,9 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from service.catalogue import listing as catalogue
-from service.catalogue import models
-from service.catalogue.layers.listing import layers
+from service.catalogue import listing
 from service.catalogue.schemes import FRAMEWORKS
 from service.catalogue.schemes.frameworks import FrameworkName
 from service.web.openapi import problems
@@ -18,10 +16,10 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
 async def list_schemes(framework: FrameworkName | None = None) -> dict[str, Any]:
     """List the schemes for ``init``, or the names that a framework has for them."""
     if framework is not None:
-        return catalogue.framework(framework)
+        return listing.framework(framework)
     return {
-        "schemes": catalogue.schemes(),
-        "model_schemes": catalogue.model_schemes(),
+        "schemes": listing.schemes(),
+        "model_schemes": listing.model_schemes(),
         "frameworks": {name: found.names for name, found in FRAMEWORKS.items()},
     }
 
@@ -29,10 +27,10 @@ async def list_schemes(framework: FrameworkName | None = None) -> dict[str, Any]
 @router.get("/layers")
 async def list_layers() -> dict[str, Any]:
     """List the layer types, with their tensors in every convention."""
-    return {"layers": layers()}
+    return {"layers": listing.layers()}
 
 
 @router.get("/models")
 async def list_models() -> dict[str, Any]:
     """List the model families, with the fields read from a config.json, and the presets."""
-    return {"models": models.catalogue()}
+    return {"models": listing.models()}

@@ -8,7 +8,7 @@ import pytest
 
 import service
 from service.catalogue.layers import LAYERS
-from service.catalogue.layers.listing import layers
+from service.catalogue.listing import layers
 from service.catalogue.model_schemes import Role
 from tests.catalogue.layers.made import arrays_of, layer_recipe, rows_of
 from tests.support import ROOT, bytes_of, plan_of, problems_of

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.catalogue.models import catalogue, config_of, model_of
+from service.catalogue import listing
+from service.catalogue.models import config_of, model_of
 from service.catalogue.models.presets import presets
 from service.catalogue.weight import Weight
 from service.errors import ModelError
@@ -240,7 +241,7 @@ def test_role_is_missing_or_out_of_place(name: str) -> None:
 
 
 def test_catalogue_leaves_something_out() -> None:
-    entries = catalogue()
+    entries = listing.models()
     assert json.loads(json.dumps(entries)) == entries
     assert sum(len(entry["presets"]) for entry in entries) == len(presets())
     for entry in entries:

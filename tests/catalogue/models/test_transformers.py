@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import service
-from service.catalogue.models import MODEL_TYPES, catalogue, model_of
+from service.catalogue import listing
+from service.catalogue.models import MODEL_TYPES, model_of
 from tests.catalogue.models.support import FIXTURES, agrees, fixture_of, model_recipe, rows_of
 from tools.model_fixtures import written
 
@@ -102,7 +103,7 @@ def test_architecture_saves_other_tensors(model_type: str, transformers: Any) ->
             assert table == saved, (name, fixture["config"])
 
 
-@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry["model_types"][0])
+@pytest.mark.parametrize("entry", listing.models(), ids=lambda entry: entry["model_types"][0])
 def test_default_is_not_the_class_default(entry: dict[str, Any], transformers: Any) -> None:
     theirs = transformers.AutoConfig.for_model(entry["model_types"][0])
     towers_and_labels = {"architectures", "num_labels", "id2label", "text_config", "vision_config"}
