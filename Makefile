@@ -1,4 +1,4 @@
-# Everything a newcomer or a continuous integration needs; `make run` is the way in.
+# Commands for new users and for continuous integration. Start with `make run`.
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
@@ -6,18 +6,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 NUMPY1 := .venv-numpy1
-# program:Debian's package that is installed where the program is missing
+# program:Debian package to install if the program is missing
 TOOLCHAINS := clang:clang clang:libclang-rt-14-dev aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
 	aarch64-linux-gnu-gcc:libc6-dev-arm64-cross qemu-aarch64:qemu-user node:nodejs npm:npm \
 	pg_createcluster:postgresql aria2c:aria2 wget:wget nginx:nginx-light promtool:prometheus openssl:openssl \
 	chromium:chromium curl-config:libcurl4-openssl-dev
 
-# Tests of servers and of time, which other tests beside them would disturb.
+# Tests that start servers or measure time; they are not run in parallel with others.
 ALONE := tests/web tests/registry tests/deploy tests/client tests/cli/test_remote.py tests/hub tests/tools tests/attacks tests/stream/test_pipeline.py
 
 .PHONY: install dev oracles toolchains bench run test test-full style check demo exhaustive soak torture pictures image-test clean
 
-install: $(VENV)/installed  ## a .venv with the package
+install: $(VENV)/installed  ## create .venv and install the package
 $(VENV)/installed: pyproject.toml constraints.txt $(wildcard service/native/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e .
@@ -41,7 +41,7 @@ $(NUMPY1)/installed: constraints.txt
 		numpy==1.26.4 pydantic rfc8785 hypothesis psutil pytest
 	touch $@
 
-toolchains:  ## compilers, processors, databases and clients for the tests, where this is a Debian run by root
+toolchains:  ## install compilers, emulators, databases and clients for the tests, if run by root on Debian
 	@missing=$$(for each in $(TOOLCHAINS); do command -v $${each%%:*} > /dev/null || echo $${each#*:}; done); \
 		test -z "$$missing" || { apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; } \
 		|| echo "not all of" $$missing "could be installed: their tests will be skipped"
@@ -55,47 +55,47 @@ toolchains:  ## compilers, processors, databases and clients for the tests, wher
 run: install  ## install, then serve on 127.0.0.1 (PORT=8000)
 	$(BIN)/tensorseed serve --port $(PORT)
 
-test: dev  ## the whole suite; what needs another toolchain is skipped with a word
+test: dev  ## run the whole suite; tests whose toolchain is missing are skipped with a reason
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE))
 	$(BIN)/python -m pytest $(ALONE)
 
-test-full: oracles toolchains .npm/installed $(NUMPY1)/installed  ## the suite with every oracle installed
+test-full: oracles toolchains .npm/installed $(NUMPY1)/installed  ## run the suite with every oracle and toolchain installed
 	$(MAKE) test
 
-style: dev  ## style, types and import directions
+style: dev  ## check style, types and import directions
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: style  ## those, and the documentation's examples
+check: style  ## check style, then run the documentation's examples
 	$(BIN)/python -m pytest tests/docs
 
-demo: install  ## serve, fetch GPT-2's weights, compare every std with the plan
+demo: install  ## serve, download GPT-2's weights, compare every std with the plan
 	$(BIN)/python -m tools.demo
 
-exhaustive: dev  ## the normal quantile over all 2^32 words
+exhaustive: dev  ## check the normal quantile for all 2^32 random words
 	$(BIN)/python -m tools.exhaustive
 
 $(VENV)/bench: $(VENV)/oracles
 	$(PIP) -e '.[dev,oracles,bench]'
 	touch $@
 
-bench: $(VENV)/bench  ## every figure of the README beside its peer, in one run of some minutes
+bench: $(VENV)/bench  ## measure every figure of the README and its comparison; takes some minutes
 	$(BIN)/python -m benchmarks
 
-soak: dev  ## stream 20 GB and watch the server's memory
+soak: dev  ## stream 20 GB and check the server's memory
 	$(BIN)/python -m tools.soak
 
-torture: dev  ## random ranges, killed servers and terabytes, on real processes, for some minutes
+torture: dev  ## stress real processes: random ranges, killed servers, terabytes; takes about 20 minutes
 	$(BIN)/python -m tools.torture
 
-pictures: dev  ## every chart of the documentation, drawn anew from the analysis
+pictures: dev  ## redraw every chart of the documentation from the analysis
 	$(PIP) "matplotlib>=3.9"
 	$(BIN)/python -m tools.pictures
 	$(BIN)/python -m tests.browser
 
-image-test:  ## the container image, built without an engine, started and checked; by root on Debian
+image-test:  ## build, start and check the container image without a Docker engine; needs root on Debian
 	@{ command -v buildah && command -v debootstrap; } > /dev/null || { apt-get update -qq \
 		&& apt-get install -y -qq --no-install-recommends buildah debootstrap; }
 	$(PYTHON) -m tools.image

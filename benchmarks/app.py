@@ -48,7 +48,7 @@ async def echo(body: dict[str, Any]) -> dict[str, Any]:
 def create() -> ASGIApp:
     """Return the service's application beside that of its peers, which is nothing but FastAPI."""
     # Set by the plot of chunk sizes alone.
-    pipeline.LARGEST = int(os.environ.get("BENCH_CHUNK", pipeline.LARGEST))
+    pipeline.MAX_CHUNK_BYTES = int(os.environ.get("BENCH_CHUNK", pipeline.MAX_CHUNK_BYTES))
     app = create_app()
     peer = FastAPI()
     peer.add_api_route("/constant/{nbytes}", constant, response_class=Response)

@@ -1,6 +1,6 @@
 """tensorseed: initial weights from a recipe, the same bytes on every machine and in every release.
 
-The one way through: text -> `parse` -> `Recipe` -> `compile` -> `Plan` -> `stream` -> bytes.
+The pipeline: text -> `parse` -> `Recipe` -> `compile` -> `Plan` -> `stream` -> bytes.
 """
 
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""``python -m service`` is ``tensorseed``."""
+"""Run the command line: ``python -m service`` is the same as ``tensorseed``."""
 
 from service.cli import main
 

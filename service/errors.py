@@ -10,18 +10,18 @@
     │   ├── MissingFan          a scheme needs fans and the tensor has none
     │   ├── DegenerateFan       the fan that divides the variance is zero
     │   ├── UnsuitableShape     identity and dirac need axes that the tensor lacks
-    │   ├── EmptyTruncation     too few of the 2^32 words fall between the bounds
+    │   ├── EmptyTruncation     too few of the 2^32 random words fall between the bounds
     │   └── LawOverflow         a value of the law does not fit float64 or the dtype
     ├── LayerError          a layer does not exist in the requested convention
     ├── ModelError          a model's config.json cannot be carried out
     ├── BackendUnavailable  GPUs were requested, and none is available
-    ├── KernelUnavailable   the requested kernel is not on this machine
+    ├── KernelUnavailable   the requested kernel is not available here
     ├── UnreadableFile      a file is not a safetensors file
     ├── UnreadableLink      a self-contained URL was truncated or changed
     ├── UnknownRecipe       a recipe that is not stored
     ├── RevisionConflict    another writer made a name's next revision
     ├── RegistryUnavailable the database does not respond
-    ├── Busy                a limit of what may be in use is reached; says when to retry
+    ├── Busy                a limit of concurrent use is reached; says when to retry
     └── RemoteError         a remote service is unreachable, refuses or misbehaves
 """
 
@@ -98,7 +98,7 @@ class UnsuitableShape(SchemeError):
 
 
 class EmptyTruncation(SchemeError):
-    """Fewer than 2^16 of the 2^32 words lie between the bounds of a truncated law."""
+    """Fewer than 2^16 of the 2^32 random words lie between the bounds of a truncated law."""
 
 
 class LawOverflow(SchemeError):
@@ -134,7 +134,7 @@ class RegistryUnavailable(TensorseedError):
 
 
 class Busy(TensorseedError):
-    """A limit of what may be in use at once is reached.
+    """A limit of concurrent use is reached.
 
     Args:
         detail: What is in use, the limit, and what was requested.

@@ -1,4 +1,4 @@
-"""The limits of a recipe, as one table; errors name the limit that is exceeded."""
+"""The limits of a recipe, in one table; errors name the limit that is exceeded."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +10,7 @@ MAX_ELEMENTS = 2**63 - 1
 
 
 class Limits(BaseModel):
-    """What one recipe may ask for.
+    """The limits of one recipe.
 
     >>> Limits().max_tensors
     200000

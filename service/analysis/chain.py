@@ -51,7 +51,7 @@ class Held(NamedTuple):
 
     def _laws(self) -> list[tuple[float, Distribution]]:
         """Return laws with their shares of the values."""
-        regions = self.tensor.source.held_regions
+        regions = self.tensor.source.block_regions
         if self.part is not None and len(regions) == self.parts:
             regions = (regions[self.part],)
         total = sum(region.stop - region.start for region in regions)
@@ -130,7 +130,7 @@ class Link:
     @property
     def taps(self) -> tuple[int, ...]:
         """The part of the window whose weights are drawn: only the centre of a dirac kernel."""
-        regions = self.weight.tensor.source.held_regions if self.weight else ()
+        regions = self.weight.tensor.source.block_regions if self.weight else ()
         is_point = any(region.scheme.scheme in _POINTWISE for region in regions)
         return (1,) * len(self.window) if is_point else self.window
 

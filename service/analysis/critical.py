@@ -63,7 +63,7 @@ def _at(activation: Activation, q: float) -> Critical:
 
 
 def _excess(activation: Activation, log_q: float) -> float:
-    """Return the growth of deviations of the variance at the point where differences do not grow."""
+    """Return the growth of deviations of the variance where differences do not grow."""
     q = math.exp(log_q)
     found = moments(activation, q)
     return found.growth * found.square / (q * found.slope_square) - 1

@@ -179,7 +179,7 @@ def _features(layer: Layer) -> int | None:
 def _held(
     layer: Layer, parameter: Parameter, recipe: Recipe, tensors: dict[str, PlannedTensor]
 ) -> Held | None:
-    held = parameter.held.get(recipe.convention, ())
+    held = parameter.tensors.get(recipe.convention, ())
     if not held:
         return None
     name = layer.name + SEPARATORS[recipe.convention] + held[0].name

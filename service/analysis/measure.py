@@ -171,7 +171,7 @@ def cost_of(chain: Chain) -> Cost:
 
 def _drawing(link: Link) -> int:
     """Return the cost of drawing one of a link's weights."""
-    regions = link.weight.tensor.source.held_regions if link.weight else ()
+    regions = link.weight.tensor.source.block_regions if link.weight else ()
     if not any("max_orthogonal_side" in region.law.demands for region in regions):
         return _DRAWN
     return 2 * min(link.outputs, link.fan_in)

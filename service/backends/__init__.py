@@ -1,4 +1,4 @@
-"""Backends: where values are computed. All give the same bytes, held to one golden file."""
+"""Backends compute the values. All give the same bytes; one golden file tests them all."""
 
 import importlib.util
 import os
@@ -13,18 +13,18 @@ from service.sources import Backend
 _COMPILED: list[Backend] = [NativeBackend(path) for path in PATHS]
 
 KERNELS: dict[str, Backend] = {kernel.name: kernel for kernel in (NumpyBackend(), *_COMPILED)}
-"""What computes on this machine's processor, by name, slowest first."""
+"""The backends that compute on the CPU of this machine, by name, slowest first."""
 
 
 def kernel(name: str | None = None) -> Backend:
-    """Return the backend of this machine's processor.
+    """Return the backend that computes on the CPU of this machine.
 
     Args:
-        name: Which of `KERNELS`, or ``auto`` for the fastest; the variable ``TENSORSEED_KERNEL``
-            says if left out.
+        name: A name in `KERNELS`, or ``auto`` for the fastest. If left out, the environment
+            variable ``TENSORSEED_KERNEL`` is used, then ``auto``.
 
     Raises:
-        KernelUnavailable: It is not to be had on this machine.
+        KernelUnavailable: This machine does not have the kernel.
 
     >>> kernel("numpy").name
     'numpy'
@@ -33,28 +33,30 @@ def kernel(name: str | None = None) -> Backend:
     if name == "auto":
         return list(KERNELS.values())[-1]
     if name not in KERNELS:
-        remedy = "" if PATHS else "; with a C compiler at hand, install tensorseed anew"
-        raise KernelUnavailable(f"no kernel {name} here: there is {', '.join(KERNELS)}{remedy}")
+        remedy = "" if PATHS else "; install a C compiler, then reinstall tensorseed"
+        available = ", ".join(KERNELS)
+        raise KernelUnavailable(f"this machine has no kernel {name}, only {available}{remedy}")
     return KERNELS[name]
 
 
-def backend(name: str | None = None, of_cpu: str | None = None) -> Backend:
-    """Return what computes on this machine: its GPUs, or its processor.
+def backend(name: str | None = None, kernel_name: str | None = None) -> Backend:
+    """Return the backend that computes on this machine: on its GPUs or its CPU.
 
     Args:
-        name: ``cupy``, ``numpy`` for the processor, or ``auto`` for GPUs where there are any; the
-            variable ``TENSORSEED_BACKEND`` says if left out.
-        of_cpu: Which of `KERNELS`, as for `kernel`.
+        name: ``cupy`` for the GPUs, ``numpy`` for the CPU, or ``auto`` for the GPUs if there are
+            any. If left out, the environment variable ``TENSORSEED_BACKEND`` is used, then
+            ``auto``.
+        kernel_name: The kernel of the CPU, as in `kernel`.
 
     Raises:
-        BackendUnavailable: ``cupy`` is asked for, and there is no GPU or no CuPy.
-        KernelUnavailable: The kernel is not to be had on this machine.
+        BackendUnavailable: ``cupy`` is requested, but there is no GPU or no CuPy.
+        KernelUnavailable: This machine does not have the kernel.
 
     >>> backend("numpy", "numpy").name
     'numpy'
     """
     name = name or os.environ.get("TENSORSEED_BACKEND") or "auto"
-    cpu = kernel(of_cpu)
+    cpu = kernel(kernel_name)
     if name == "cupy":
         return CupyBackend(cpu)
     if name == "auto" and importlib.util.find_spec("cupy") is not None:
@@ -65,13 +67,13 @@ def backend(name: str | None = None, of_cpu: str | None = None) -> Backend:
     return cpu
 
 
-def cpu_of(backend: Backend) -> Backend:
-    """Return the kernel of this machine's processor that a backend computes with too."""
+def cpu_backend(backend: Backend) -> Backend:
+    """Return the CPU backend of a GPU backend; return any other backend itself."""
     return backend.cpu if isinstance(backend, CupyBackend) else backend
 
 
-def kind_of(backend: Backend) -> str:
-    """Return what `backend` calls it: ``cupy`` or ``numpy``."""
+def backend_kind(backend: Backend) -> str:
+    """Return the name of a backend in settings: ``cupy`` or ``numpy``."""
     return "cupy" if isinstance(backend, CupyBackend) else "numpy"
 
 

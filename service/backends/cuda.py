@@ -1,4 +1,4 @@
-"""The kernels of a GPU, compiled by CuPy, and reflections by them."""
+"""The CUDA kernels, compiled by CuPy, and Householder reflections that use them."""
 
 from functools import cache
 from importlib import resources
@@ -11,25 +11,27 @@ from service.numerics.array import Array
 from service.numerics.reflections import STRIP
 
 
-def source() -> str:
-    """Return the kernels as NVRTC takes them, which has no headers."""
+def kernel_source() -> str:
+    """Return the source of the kernels in one piece, because NVRTC finds no header files."""
     files = resources.files("service.native")
     return "".join(files.joinpath(name).read_text() for name in ("generator.h", "kernel.cu"))
 
 
-def compiled(cupy: Any, device: int) -> Any:
-    """Return what finds a kernel by name; CuPy compiles them now, and keeps them in its cache.
+def compile_kernels(cupy: Any, device: int) -> Any:
+    """Compile the kernels and return a function that looks one up by name.
+
+    CuPy stores the compiled kernels in its cache.
 
     Args:
         cupy: The module.
-        device: For which GPU.
+        device: Number of the GPU.
 
     Raises:
-        BackendUnavailable: There is no compiler, or it refuses.
+        BackendUnavailable: There is no compiler, or it fails.
     """
     try:
         with cupy.cuda.Device(device):
-            module = cupy.RawModule(code=source(), options=("--fmad=false", "--std=c++17"))
+            module = cupy.RawModule(code=kernel_source(), options=("--fmad=false", "--std=c++17"))
             module.get_function("reflect")
     except (cupy.cuda.compiler.CompileException, RuntimeError, OSError, ImportError) as error:
         raise BackendUnavailable(f"CuPy cannot compile for GPU {device}: {error}"[:500]) from None
@@ -41,7 +43,7 @@ class CupyReflections:
 
     Args:
         cupy: The module.
-        kernels: By name.
+        kernels: Looks up a kernel by name.
     """
 
     def __init__(self, cupy: Any, kernels: Any) -> None:
@@ -59,6 +61,6 @@ class CupyReflections:
         """Multiply strips by a block reflector, or by its transpose, in place."""
         if not len(strips):
             return
-        rows, apart = np.uint64(len(v)), np.uint64(strips.strides[0] // 8)
-        arguments = (v, t, np.uint32(width), np.uint32(transposed), rows, apart, strips)
+        rows, stride = np.uint64(len(v)), np.uint64(strips.strides[0] // 8)
+        arguments = (v, t, np.uint32(width), np.uint32(transposed), rows, stride, strips)
         self._kernels("reflect")((len(strips),), (1024,), arguments)

@@ -1,8 +1,8 @@
-"""The backend of GPUs: the same elements as the CPU's, copied to the host as they are made.
+"""The backend for GPUs: the same values as on the CPU, copied to the host chunk by chunk.
 
-Long runs of the drawn laws, and orthonormal matrices, are made by kernel.cu; what else there is,
-and what is small, by the CPU, which gives the same bits. So is a chunk that a GPU cannot make,
-because its memory is full or it is gone: nobody can tell, but for the count of such chunks.
+The GPU computes long runs of the drawn laws, and orthonormal matrices, with kernel.cu. The CPU
+computes everything else and everything small, with the same bits. It also computes a chunk when the
+GPU fails, for example because its memory is full; only the count of such chunks shows this.
 """
 
 import importlib
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.backends.cuda import CupyReflections, compiled
-from service.backends.native import CONSTANT, Numbers, numbers_of
+from service.backends.cuda import CupyReflections, compile_kernels
+from service.backends.native import CONSTANT, EncodedLaw, encode_law
 from service.backends.numpy import NumpyBackend
 from service.catalogue.distributions import Orthogonal
 from service.errors import BackendUnavailable
@@ -30,56 +30,56 @@ from service.sources import Backend, Drawn, Region
 
 _log = logging.getLogger("tensorseed")
 
-_SMALL = 1 << 17
-"""Bytes of which fewer are sooner made by the CPU than launched."""
+_MIN_GPU_BYTES = 1 << 17
+"""The fewest bytes that a GPU computes; the CPU is faster for less."""
 
-_BUFFER = 1 << 22
-"""Bytes of a slot's memory on its GPU, and so of the pieces in which tensors are made."""
+_SLOT_BYTES = 1 << 22
+"""Bytes of a slot's buffer on its GPU. It limits the size of a piece."""
 
 _SLOTS = 2
-"""Pieces under way on one GPU: while one is copied to the host, the next one is made."""
+"""Slots on each GPU: while one piece is copied to the host, the next one is computed."""
 
-_RUNS = 64
-"""Runs of a piece of which more are sooner made by the CPU than launched."""
+_MAX_RUNS = 64
+"""The most runs in a piece that a GPU computes; the CPU is faster for more."""
 
-_ALIGNED = 64
-"""Bytes to which runs are aligned: at least four elements of any dtype."""
+_ALIGNMENT = 64
+"""Alignment of runs in bytes: at least four elements of any dtype."""
 
-_MATRIX = 256
-"""Rows or columns below which an orthonormal matrix is sooner made by the CPU."""
+_MIN_MATRIX_SIDE = 256
+"""The fewest rows and columns of an orthonormal matrix that a GPU computes."""
 
-_REST = 10.0
-"""Seconds that a GPU is left alone after it failed: its memory may be another's for a while."""
+_PAUSE_SECONDS = 10.0
+"""Seconds for which GPUs are not used after a failure, such as full memory."""
 
 _THREADS = 256
 _LAWS = {1: "uniform", 2: "normal", 3: "truncated_normal"}
 
 
 class _Run(NamedTuple):
-    """Elements that stand side by side in the full tensor too, under one law.
+    """Elements that are consecutive in the piece and in the full tensor, and have one law.
 
     Args:
-        at: Where the first is in the piece.
-        start: Which it is in the full tensor.
-        elements: How many.
-        numbers: Their law.
+        at: Index of the first one in the piece.
+        start: Index of the first one in the full tensor.
+        elements: Number of elements.
+        law: Their law.
     """
 
     at: int
     start: int
     elements: int
-    numbers: Numbers
+    law: EncodedLaw
 
 
 class _Slot(NamedTuple):
-    """What makes one piece at a time.
+    """The resources that compute one piece at a time.
 
     Args:
-        device: Number of its GPU.
-        stream: Its queue there.
+        device: Number of the GPU.
+        stream: CUDA stream on that GPU.
         buffer: uint8, shape (bytes,), on the GPU.
-        kernels: By name.
-        table: The quantile's, on the GPU.
+        kernels: Looks up a kernel by name.
+        table: Table of the quantile function, on the GPU.
     """
 
     device: int
@@ -90,10 +90,10 @@ class _Slot(NamedTuple):
 
 
 class CupyBackend:
-    """Generates on all GPUs of this machine, through CuPy.
+    """Computes on all GPUs of this machine with CuPy.
 
     Args:
-        cpu: Makes what is not worth a launch, and what a GPU cannot.
+        cpu: Computes what is too small for a GPU, and what a GPU fails to compute.
         cupy: The module; imported if left out.
 
     Raises:
@@ -105,45 +105,54 @@ class CupyBackend:
     def __init__(self, cpu: Backend, cupy: Any = None) -> None:
         self.cpu = cpu
         self.fallbacks = 0
-        """Chunks that a GPU could not make."""
-        self._told = 0
-        self._rests = 0.0
-        self._cupy = cupy or _imported()
-        self.kernels = [compiled(self._cupy, each) for each in range(_devices(self._cupy))]
+        """Number of chunks that a GPU failed to compute."""
+        self._reported_fallbacks = 0
+        self._paused_until = 0.0
+        self._cupy = cupy or _import_cupy()
+        self.kernels = [
+            compile_kernels(self._cupy, device) for device in range(_count_devices(self._cupy))
+        ]
         self._slots: SimpleQueue[tuple[int, _Slot | None]] = SimpleQueue()
-        for _ in range(_SLOTS):  # device by device in turn, so that streams share them
+        for _ in range(_SLOTS):  # alternating between devices, so that streams use all of them
             for device in range(len(self.kernels)):
                 self._slots.put((device, None))
 
     def allocate(self, nbytes: int) -> NDArray[np.uint8]:
-        """Return host memory that a GPU writes to by itself, while others compute."""
+        """Return pinned host memory, to which a GPU copies while threads compute."""
         try:
             pinned = self._cupy.cuda.alloc_pinned_memory(nbytes)
-        except self._errors:  # the system lends no more of it
+        except self._errors:  # no pinned memory is left
             return self.cpu.allocate(nbytes)
         return np.frombuffer(pinned, dtype=np.uint8, count=nbytes)
 
     def fill(self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
-        """Write elements of a tensor's block: see `Backend.fill`."""
-        if time.monotonic() < self._rests or not self._try(drawn, first, out, memo):
+        """Write elements of a block: see `Backend.fill`."""
+        if time.monotonic() < self._paused_until or not self._try(drawn, first, out, memo):
             self.cpu.fill(drawn, first, out, memo)
 
     def _try(self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo) -> bool:
-        """Write elements by a GPU where that is worth it; return whether they are written."""
+        """Write elements with a GPU if that is faster; return whether they were written."""
         try:
             if _is_matrix(drawn):
                 self._fill_from_matrix(drawn, first, out, memo)
                 return True
-            return len(out) >= _SMALL and self._fill_from_runs(drawn, first, out)
+            return len(out) >= _MIN_GPU_BYTES and self._fill_from_runs(drawn, first, out)
         except self._errors as error:
             self.fallbacks += 1
-            self._rests = time.monotonic() + _REST
-            _log.warning("for %g s the CPU does what a GPU cannot: %s", _REST, str(error)[:200])
+            self._paused_until = time.monotonic() + _PAUSE_SECONDS
+            _log.warning(
+                "a GPU failed; the CPU computes for the next %g s: %s",
+                _PAUSE_SECONDS,
+                str(error)[:200],
+            )
             return False
 
     def take_fallbacks(self) -> int:
-        """Return how many chunks a GPU could not make since the last call."""
-        fallbacks, self._told = self.fallbacks - self._told, self.fallbacks
+        """Return how many chunks a GPU failed to compute since the last call."""
+        fallbacks, self._reported_fallbacks = (
+            self.fallbacks - self._reported_fallbacks,
+            self.fallbacks,
+        )
         return fallbacks
 
     @property
@@ -156,70 +165,70 @@ class CupyBackend:
         )
 
     def _fill_from_runs(self, drawn: Drawn, first: int, out: NDArray[np.uint8]) -> bool:
-        """Write what has a kernel and is not in many small pieces; return whether it was."""
+        """Write elements run by run; return False if `_runs` finds none for a GPU."""
         size = drawn.dtype.size
-        step = _BUFFER // 2 // size
+        step = _SLOT_BYTES // 2 // size
         for done in range(0, len(out) // size, step):
             piece = out[done * size : (done + step) * size]
             runs = _runs(drawn, first + done, len(piece) // size)
             if runs is None:
                 return False
             with self._slot() as slot:
-                _launch(slot, drawn, runs, piece, self._cupy.cuda.runtime)
+                _compute_runs(slot, drawn, runs, piece, self._cupy.cuda.runtime)
         return True
 
     def _fill_from_matrix(
         self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo
     ) -> None:
-        """Write elements of orthonormal matrices, which stay on one GPU while they are needed."""
+        """Write elements of orthonormal matrices, which stay on one GPU while they are in use."""
         device = drawn.stream.k0 % len(self.kernels)
-        with self._slot(), self._cupy.cuda.Device(device):  # no more at once than there are slots
+        with self._slot(), self._cupy.cuda.Device(device):  # only held to limit concurrency
             reflections = CupyReflections(self._cupy, self.kernels[device])
-            reference = NumpyBackend(reflections, self._cupy, _BUFFER)
-            reference.fill(drawn, first, out, _Apart(memo, device))  # type: ignore[arg-type]
+            reference = NumpyBackend(reflections, self._cupy, _SLOT_BYTES)
+            reference.fill(drawn, first, out, _DeviceMemo(memo, device))  # type: ignore[arg-type]
 
     @contextmanager
     def _slot(self) -> Iterator[_Slot]:
         device, slot = self._slots.get()
         try:
             with self._cupy.cuda.Device(device):
-                slot = slot or self._made(device)
+                slot = slot or self._new_slot(device)
                 yield slot
         finally:
             self._slots.put((device, slot))
 
-    def _made(self, device: int) -> _Slot:
+    def _new_slot(self, device: int) -> _Slot:
         cupy = self._cupy
         table = cupy.asarray(np.frombuffer(table_bytes(), dtype=np.uint32))
         stream = cupy.cuda.Stream(non_blocking=True)
-        buffer = cupy.empty(_BUFFER, dtype=cupy.uint8)
-        cupy.cuda.Device(device).synchronize()  # the table is there for every stream
+        buffer = cupy.empty(_SLOT_BYTES, dtype=cupy.uint8)
+        cupy.cuda.Device(device).synchronize()  # so that every stream can read the table
         return _Slot(device, stream, buffer, self.kernels[device], table)
 
 
-class _Apart:
-    """A memo's results on a GPU, apart from those on the host."""
+class _DeviceMemo:
+    """A memo for results on a GPU, separate from those on the host."""
 
     def __init__(self, memo: Memo, device: int) -> None:
         self._memo = memo
         self._device = device
 
     def get(self, group: Any, key: Any, make: Any) -> Any:
-        """Return a result, made now if it is not at hand."""
+        """Return a cached result, or compute it with ``make``."""
         return self._memo.get((group, "gpu", self._device), key, make)
 
 
-def _imported() -> Any:
+def _import_cupy() -> Any:
     try:
-        return importlib.import_module("cupy")  # not seen by those who look for imports: an extra
+        return importlib.import_module("cupy")  # hidden from import-linter, because it is an extra
     except ImportError:
         raise BackendUnavailable(
             "the backend cupy needs CuPy: pip install 'tensorseed[cuda12]' or 'tensorseed[cuda13]'"
         ) from None
 
 
-def _devices(cupy: Any) -> int:
-    """Return how many GPUs answer."""
+def _count_devices(cupy: Any) -> int:
+    """Return the number of usable GPUs."""
     try:
         count = int(cupy.cuda.runtime.getDeviceCount())
     except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -230,27 +239,27 @@ def _devices(cupy: Any) -> int:
 
 
 def _is_matrix(drawn: Drawn) -> bool:
-    """Return whether a tensor is of orthonormal matrices that are worth a GPU."""
+    """Return whether a tensor consists of orthonormal matrices that are large enough for a GPU."""
     laws = [region.law for region in drawn.regions]
     return all(isinstance(law, Orthogonal) for law in laws) and any(
-        isinstance(law, Orthogonal) and min(law.matrix_shape) >= _MATRIX for law in laws
+        isinstance(law, Orthogonal) and min(law.matrix_shape) >= _MIN_MATRIX_SIDE for law in laws
     )
 
 
 def _runs(drawn: Drawn, first: int, count: int) -> list[_Run] | None:
-    """Return the runs of so many elements; None where they are many, or a law has no kernel."""
-    found: list[_Run] = []
+    """Return the runs of a range of elements; None if they are too many or a law lacks a kernel."""
+    runs: list[_Run] = []
     for at, index, length in Block(drawn.full_shape, drawn.block).runs(first, count):
-        for begin, end, region in _under_one_law(drawn, index, index + length):
-            numbers = numbers_of(region.law)
-            if numbers is None or len(found) == _RUNS:
+        for begin, end, region in _split_by_law(drawn, index, index + length):
+            law = encode_law(region.law)
+            if law is None or len(runs) == _MAX_RUNS:
                 return None
-            found.append(_Run(at + begin - index, begin, end - begin, numbers))
-    return found
+            runs.append(_Run(at + begin - index, begin, end - begin, law))
+    return runs
 
 
-def _under_one_law(drawn: Drawn, start: int, stop: int) -> Iterator[tuple[int, int, Region]]:
-    """Cut elements of the full tensor where the law changes: (start, stop, region)."""
+def _split_by_law(drawn: Drawn, start: int, stop: int) -> Iterator[tuple[int, int, Region]]:
+    """Split a range of the full tensor where the law changes: yield (start, stop, region)."""
     if len(drawn.regions) == 1:
         yield start, stop, drawn.regions[0]
         return
@@ -263,37 +272,37 @@ def _under_one_law(drawn: Drawn, start: int, stop: int) -> Iterator[tuple[int, i
         start = end
 
 
-def _launch(
+def _compute_runs(
     slot: _Slot, drawn: Drawn, runs: list[_Run], piece: NDArray[np.uint8], runtime: Any
 ) -> None:
-    """Have runs made and copied to the host, and wait for them; others compute meanwhile."""
+    """Compute runs on the GPU, copy them to the host and wait. Other threads run meanwhile."""
     size, used = drawn.dtype.size, 0
     try:
         for run in runs:
             to = piece[run.at * size : (run.at + run.elements) * size]
-            if run.numbers[0] == CONSTANT:
-                value = drawn.dtype.cast(np, np.array([run.numbers[3]]))
+            if run.law[0] == CONSTANT:
+                value = drawn.dtype.cast(np, np.array([run.law[3]]))
                 to.view(drawn.dtype.storage)[:] = value
                 continue
             begin, skip = slot.buffer.data.ptr + used, run.start % 4 * size
             with slot.stream:
-                _make(slot, drawn, run, begin)
+                _launch_kernel(slot, drawn, run, begin)
             kind = runtime.memcpyDeviceToHost
             runtime.memcpyAsync(to.ctypes.data, begin + skip, len(to), kind, slot.stream.ptr)
-            used += math.ceil((skip + len(to) + 4 * size) / _ALIGNED) * _ALIGNED
+            used += math.ceil((skip + len(to) + 4 * size) / _ALIGNMENT) * _ALIGNMENT
     finally:
-        slot.stream.synchronize()  # also if one failed: nothing may arrive once others write
+        slot.stream.synchronize()  # even after an error: nothing may be copied once others write
 
 
-def _make(slot: _Slot, drawn: Drawn, run: _Run, begin: int) -> None:
-    """Have a run made at an address of the GPU's."""
-    law, first, words, *rest = run.numbers
+def _launch_kernel(slot: _Slot, drawn: Drawn, run: _Run, begin: int) -> None:
+    """Launch the kernel that writes a run to an address on the GPU."""
+    law, first, words, *parameters = run.law
     kernel = slot.kernels(f"{_LAWS[law]}_{drawn.dtype.name}")
     arguments = (
         *map(np.uint32, drawn.stream),
         np.uint64(run.start),
         np.uint64(run.elements),
-        *map(np.float64, rest),
+        *map(np.float64, parameters),
         np.uint32(first),
         np.uint32(words & 0xFFFFFFFF),
         slot.table,

@@ -1,4 +1,4 @@
-"""The backend in C: the same elements as NumPy's, several times as fast, outside Python's lock."""
+"""The backend in C: the same values as NumPy's, several times faster, without the GIL."""
 
 from struct import Struct
 
@@ -14,61 +14,61 @@ from service.numerics.quantile import UNIT, table_bytes
 from service.sources.buffers import pages
 from service.sources.drawn import Drawn
 
-# As service/native/kernel.h has them: ts_tensor, ts_axis, ts_region.
+# The structs ts_tensor, ts_axis and ts_region of service/native/kernel.h.
 _DTYPES = {"F64": 0, "F32": 1, "F16": 2, "BF16": 3, "F8_E4M3": 4, "F8_E5M2": 5, "I64": 6}
 _TENSOR, _AXIS, _REGION = Struct("=9Q"), Struct("=3Q"), Struct("=4Q4d")
 _UNIFORM, _NORMAL, _TRUNCATED_NORMAL = 1, 2, 3
 
 CONSTANT = 0
 
-Numbers = tuple[int, int, int, float, float, float, float]
-"""A law as kernels have it: which, a truncated one's words, and four numbers."""
+EncodedLaw = tuple[int, int, int, float, float, float, float]
+"""A law as kernels read it: its number, two words for a truncated one, and four parameters."""
 
 
 class NativeBackend:
-    """Generates on the CPU with the compiled kernel; what that has no law for, with NumPy.
+    """Computes on the CPU with the compiled kernel, and with NumPy where that lacks the law.
 
     Args:
-        path: One of `native.PATHS`.
+        path: A name in `native.PATHS`.
     """
 
     def __init__(self, path: str) -> None:
         self.name = path
         self._path = native.PATHS.index(path)
         self._table = table_bytes()
-        self._rest = NumpyBackend(NativeReflections(self._path))
+        self._fallback = NumpyBackend(NativeReflections(self._path))
 
     def fill(self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
-        """Write elements of a tensor's block: see `Backend.fill`."""
-        made = program(drawn) if len(out) else None
-        if made is None:
-            self._rest.fill(drawn, first, out, memo)
+        """Write elements of a block: see `Backend.fill`."""
+        encoded = program(drawn) if len(out) else None
+        if encoded is None:
+            self._fallback.fill(drawn, first, out, memo)
         else:
-            native.fill(self._path, self._table, made, first, out.data)
+            native.fill(self._path, self._table, encoded, first, out.data)
 
     def allocate(self, nbytes: int) -> NDArray[np.uint8]:
-        """Return memory of this process: uint8, shape (nbytes,), at least one."""
+        """Allocate memory from the system: uint8, shape (nbytes,), at least one byte."""
         return pages(nbytes)
 
 
 def program(drawn: Drawn) -> bytes | None:
-    """Return a tensor as the kernel reads it; None where it has no such law."""
+    """Return a block encoded for the kernel; None if the kernel lacks one of its laws."""
     full, regions = drawn.full_shape, drawn.regions
-    single = len(regions) == 1  # as the kernel has it: all of an axis that has one coordinate
+    single = len(regions) == 1  # encoded as the only coordinate of an axis of size 1
     cut = (1, 1) if single else drawn.cut
     parts = [_TENSOR.pack(_DTYPES[drawn.dtype.name], len(full), *cut, len(regions), *drawn.stream)]
     for size, (start, stop) in zip(full, drawn.block, strict=True):
         parts.append(_AXIS.pack(size, start, stop))
     for region in regions:
-        law = numbers_of(region.law)
+        law = encode_law(region.law)
         if law is None:
             return None
         parts.append(_REGION.pack(1 if single else region.stop, *law))
     return b"".join(parts)
 
 
-def numbers_of(law: Distribution) -> Numbers | None:
-    """Return a law as kernels have it; None where they have no such law."""
+def encode_law(law: Distribution) -> EncodedLaw | None:
+    """Return a law encoded for kernels; None if they lack it."""
     match law:
         case Normal():
             return _NORMAL, 0, 0, law.mean, law.std * UNIT, 0.0, 0.0
@@ -78,7 +78,7 @@ def numbers_of(law: Distribution) -> Numbers | None:
             return CONSTANT, 0, 0, law.value, 0.0, 0.0, 0.0
         case TruncatedNormal():
             words = law.last - law.first + 1
-            if words == 2**32:  # cut nowhere
+            if words == 2**32:  # nothing is truncated
                 return _NORMAL, 0, 0, law.mean, law.std * UNIT, 0.0, 0.0
             return _TRUNCATED_NORMAL, law.first, words, law.mean, law.std * UNIT, 0.0, 0.0
     return None

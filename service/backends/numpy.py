@@ -1,6 +1,6 @@
-"""The backend that needs nothing but NumPy, and the reference for every other.
+"""The backend that only needs NumPy. It is the reference for all others.
 
-It computes with any array namespace; on a GPU, with CuPy's.
+It works with any array namespace; on a GPU it works with CuPy.
 """
 
 import numpy as np
@@ -16,15 +16,15 @@ from service.sources.buffers import pages
 from service.sources.drawn import Drawn
 
 _BLOCK = 1 << 14
-"""Elements drawn at once: the scratch arrays of that many stay in a core's cache."""
+"""Elements drawn at once, so that the scratch arrays stay in the cache of a core."""
 
 
 class NumpyBackend:
-    """Generates on the CPU with NumPy's vector operations, a cache-sized block at a time.
+    """Computes on the CPU with NumPy, one block that fits the cache at a time.
 
     Args:
-        reflections: How orthonormal matrices are made; in NumPy too if left out.
-        xp: Array namespace; NumPy if left out.
+        reflections: Computes orthonormal matrices; with NumPy if left out.
+        xp: The array namespace; NumPy if left out.
         block: Elements drawn at once.
     """
 
@@ -38,7 +38,7 @@ class NumpyBackend:
         self._block = block
 
     def fill(self, drawn: Drawn, first: int, out: NDArray[np.uint8], memo: Memo) -> None:
-        """Write elements of a tensor's block: see `Backend.fill`."""
+        """Write elements of a block: see `Backend.fill`."""
         workspace = Workspace(drawn.mask, memo, self._reflections)
         typed = out.view(drawn.dtype.storage)
         block = Block(drawn.full_shape, drawn.block)
@@ -51,12 +51,12 @@ class NumpyBackend:
             done += count
 
     def allocate(self, nbytes: int) -> NDArray[np.uint8]:
-        """Return memory of this process: uint8, shape (nbytes,), at least one."""
+        """Allocate memory from the system: uint8, shape (nbytes,), at least one byte."""
         return pages(nbytes)
 
 
 def _values(drawn: Drawn, draws: Draws) -> Array:
-    """Return float64 values, each under the law of the region that its element lies in."""
+    """Return float64 values, each drawn from the law of its element's region."""
     if len(drawn.regions) == 1:
         return drawn.regions[0].law.sample(draws)
     xp = draws.xp
@@ -64,7 +64,7 @@ def _values(drawn: Drawn, draws: Draws) -> Array:
     of_region = xp.asarray([laws[region.law] for region in drawn.regions])
     stops = xp.asarray([region.stop for region in drawn.regions], dtype=xp.uint64)
     stride, size = drawn.cut
-    # Grouped by law, so that equal parts cost one call, however many they are.
+    # Grouped by law, so that any number of equal parts costs one call.
     law_of = of_region[xp.searchsorted(stops, draws.index // stride % size, side="right")]
     order = xp.argsort(law_of, kind="stable")
     ends = xp.searchsorted(law_of[order], xp.arange(len(laws)), side="right")
@@ -72,7 +72,7 @@ def _values(drawn: Drawn, draws: Draws) -> Array:
     start = 0
     for law, end in zip(laws, ends.tolist(), strict=True):
         if start < end:
-            chosen = order[start:end]
-            values[chosen] = law.sample(Selection(draws, chosen))
+            selected = order[start:end]
+            values[selected] = law.sample(Selection(draws, selected))
         start = end
     return values

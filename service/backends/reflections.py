@@ -1,4 +1,4 @@
-"""Reflections in C, a strip at a time on every core."""
+"""Householder reflections in C. Each core works on one strip at a time."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -10,16 +10,16 @@ from service import native
 from service.numerics.array import Array
 from service.numerics.reflections import STRIP
 
-_SMALL = 1 << 16
-"""Elements below which threads cost more than they save."""
+_MIN_PARALLEL_ELEMENTS = 1 << 16
+"""The fewest elements for which threads save more time than they cost."""
 
 
 class NativeReflections:
-    """Householder reflections by the compiled kernel.
+    """Householder reflections with the compiled kernel.
 
     Args:
         path: Index in `native.PATHS`.
-        threads: How many compute at once; the cores if left out.
+        threads: Number of threads; the number of cores if left out.
     """
 
     def __init__(self, path: int, threads: int | None = None) -> None:
@@ -35,22 +35,22 @@ class NativeReflections:
     def reflect(self, v: Array, t: Array, width: int, strips: Array, *, transposed: bool) -> None:
         """Multiply strips by a block reflector, or by its transpose, in place."""
 
-        def one(strip: Array) -> None:
+        def reflect_strip(strip: Array) -> None:
             native.reflect(self._path, width, transposed, v, t, strip)
 
-        if self._threads == 1 or strips.size < _SMALL:
+        if self._threads == 1 or strips.size < _MIN_PARALLEL_ELEMENTS:
             for strip in strips:
-                one(strip)
+                reflect_strip(strip)
             return
-        for _ in _hands(self._threads).map(one, strips):
+        for _ in _thread_pool(self._threads).map(reflect_strip, strips):
             pass
 
 
 @lru_cache(maxsize=4)
-def _hands(threads: int) -> ThreadPoolExecutor:
-    """Return the threads of all matrices of this process; a forked one makes its own."""
+def _thread_pool(threads: int) -> ThreadPoolExecutor:
+    """Return the thread pool that all matrices share. A forked process creates its own."""
     return ThreadPoolExecutor(threads, thread_name_prefix="tensorseed-matrix")
 
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=_hands.cache_clear)
+    os.register_at_fork(after_in_child=_thread_pool.cache_clear)

@@ -16,7 +16,7 @@ from service.catalogue.schemes import ALIASES, FRAMEWORKS, SCHEMES
 from service.catalogue.schemes.scheme import canonical
 
 _KEPT = ("type", "default", "minimum", "description")
-"""What is listed of a layer's parameter."""
+"""The keys of a JSON schema that are listed for a layer's parameter."""
 
 
 @cache
@@ -84,16 +84,16 @@ def framework(name: str) -> dict[str, Any]:
     >>> framework("mlx")["names"]["mlx.nn.init.he_normal"]["init"]
     {'scheme': 'variance_scaling', 'distribution': 'normal'}
     """
-    found = FRAMEWORKS[name]
+    table = FRAMEWORKS[name]
     return {
         "framework": name,
-        "title": found.title,
-        "layouts": found.layouts,
+        "title": table.title,
+        "layouts": table.layouts,
         "names": {
-            alias: {"init": init, "note": found.notes.get(alias)}
-            for alias, init in found.names.items()
+            alias: {"init": init, "note": table.notes.get(alias)}
+            for alias, init in table.names.items()
         },
-        "unmapped": found.unmapped,
+        "unmapped": table.unmapped,
     }
 
 
@@ -101,7 +101,7 @@ def framework(name: str) -> dict[str, Any]:
 def layers() -> list[dict[str, Any]]:
     """Return every layer: type, summary, source, parameters, and an example's tensors; JSON-ready.
 
-    A tensor's form has a letter an axis, in brackets where several are merged: I and J in, O and P
+    A tensor's form has a letter for each axis, with merged axes in parentheses: I and J in, O and P
     out, G gates or projections, N groups, T twin biases, any other receptive field.
 
     >>> layers()[0]["type"]
@@ -124,24 +124,24 @@ def _layer_parameters(kind: type[Layer]) -> dict[str, Any]:
     schema = kind.model_json_schema()
     required = schema.get("required", [])
     kept = {name: entry for name, entry in schema["properties"].items() if name != "type"}
-    own = sorted(kept, key=lambda name: name in Layer.model_fields)
+    own_first = sorted(kept, key=lambda name: name in Layer.model_fields)
     return {
         name: {"required": name in required} | {k: kept[name][k] for k in _KEPT if k in kept[name]}
-        for name in own
+        for name in own_first
     }
 
 
 def _conventions(name: str, kind: type[Layer]) -> dict[str, Any]:
     """Return the tensors of an example in every convention that has it."""
-    made = kind.model_validate({"name": "", "type": name, **kind.example}, strict=False)
+    example = kind.model_validate({"name": "", "type": name, **kind.example}, strict=False)
     return {
         convention: [
-            {"name": held.name, "form": held.form, "init": canonical(held.init)}
-            for parameter in made.parameters()
-            for held in parameter.held.get(convention, ())
+            {"name": stored.name, "form": stored.form, "init": canonical(stored.init)}
+            for parameter in example.parameters()
+            for stored in parameter.tensors.get(convention, ())
         ]
         for convention in SEPARATORS
-        if convention in next(iter(made.parameters())).held
+        if convention in next(iter(example.parameters())).tensors
     }
 
 

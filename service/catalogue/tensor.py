@@ -33,10 +33,10 @@ def _object_of(init: Any) -> Any:
             raise _unknown_scheme(init, ALIASES)
         return named
     if not isinstance(init, dict):
-        raise PydanticCustomError("init_type", "an init is a name or an object with a scheme")
+        raise PydanticCustomError("init_type", "an init must be a name, or an object with a scheme")
     name = init.get("scheme")
     if not isinstance(name, str):
-        raise PydanticCustomError("init_scheme", "an init object names its scheme as a string")
+        raise PydanticCustomError("init_scheme", "an init object must name its scheme, as a string")
     name = SCHEME_ALIASES.get(name, name)
     named = ALIASES.get(name) or FRAMEWORK_ALIASES.get(name)
     if name not in SCHEMES and named is not None:
@@ -53,10 +53,10 @@ def _object_of(init: Any) -> Any:
 def _unknown_scheme(name: str, known: Iterable[str]) -> PydanticCustomError:
     if name in UNMAPPED:
         why = {"name": name, "why": UNMAPPED[name]}
-        return PydanticCustomError("unknown_scheme", "{name} stands for no object: {why}", why)
+        return PydanticCustomError("unknown_scheme", "{name} has no scheme here: {why}", why)
     framework = name.partition(".")[0]
-    theirs = [other for other in FRAMEWORK_ALIASES if other.startswith(f"{framework}.")]
-    close = difflib.get_close_matches(name[:100], theirs or known, n=1)
+    own_names = [other for other in FRAMEWORK_ALIASES if other.startswith(f"{framework}.")]
+    close = difflib.get_close_matches(name[:100], own_names or known, n=1)
     return PydanticCustomError(
         "unknown_scheme",
         "no scheme is called {name}{hint}; valid are {known}, and every framework's own names",
@@ -101,7 +101,7 @@ class StatedFan(Strict):
 
 
 class Part(Strict):
-    """One stretch of the axis that ``parts`` cuts, with its own init and fans."""
+    """One stretch of the axis that ``parts`` divides, with its own init and fans."""
 
     size: Dimension = Field(description="length along the axis")
     init: Init | None = Field(None, description="default: the tensor's, then the recipe's")
@@ -109,9 +109,9 @@ class Part(Strict):
 
 
 class Parts(Strict):
-    """A tensor cut along one axis: packed qkv, gates, a padding row."""
+    """A tensor divided along one axis: packed qkv, gates, a padding row."""
 
-    axis: Annotated[int, Field(ge=0)] = Field(description="the axis that is cut")
+    axis: Annotated[int, Field(ge=0)] = Field(description="the axis that is divided")
     of: tuple[Part, ...] = Field(
         fail_fast=True,
         description="the parts in order, at least one; their sizes sum to the dimension",

@@ -1,4 +1,4 @@
-"""A weight: one tensor of a layer or a model, its role, and the drawn tensor it is a view of."""
+"""A weight: one tensor of a layer or a model, its roles, and the drawn tensor that it views."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
@@ -10,14 +10,14 @@ from service.numerics.fans import Fans
 
 
 class View(NamedTuple):
-    """A tensor as a view of a drawn one: a block of it, with its axes in another order.
+    """A view of a drawn tensor: a block of it, with its axes in another order.
 
     Args:
         tensor: The drawn tensor, which has the random stream, the fans and the inits.
-        axes: Its dimensions, some of them split in two: (4 gates, 8 units) for 32.
-        block: [start, stop) on each of those axes.
-        order: Those axes in the order in which the file stores them.
-        shuffle: An axis and the order of its coordinates in the file, where that differs.
+        axes: Its dimensions. Some are split in two: 32 becomes (4 gates, 8 units).
+        block: [start, stop) on each of these axes.
+        order: These axes in the order in which the file stores them.
+        shuffle: An axis and the order of its coordinates in the file; None if no axis is shuffled.
     """
 
     tensor: Tensor
@@ -28,12 +28,12 @@ class View(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """One tensor, complete but for the seed.
+    """One tensor of a layer or a model.
 
     Args:
-        tensor: As a recipe would state it.
-        roles: What it is in the network, one for each part of the drawn tensor; none for buffers.
-        view: The drawn tensor it is a view of; None if it is drawn as it is.
+        tensor: The tensor as a recipe would state it.
+        roles: Its roles in the network, one for each part of the drawn tensor; empty for buffers.
+        view: The drawn tensor that it is a view of; None if it is drawn in its own order.
     """
 
     tensor: Tensor
@@ -41,7 +41,7 @@ class Weight(NamedTuple):
     view: View | None = None
 
 
-def tensor(  # noqa: PLR0913 - what a tensor has
+def tensor(  # noqa: PLR0913 - the fields of a tensor
     name: str,
     shape: Sequence[int],
     init: Scheme | None,
@@ -51,20 +51,20 @@ def tensor(  # noqa: PLR0913 - what a tensor has
     dtype: str | None = None,
     parts: Parts | None = None,
 ) -> Tensor:
-    """Return a tensor without validating it: for tensors that a program describes.
+    """Return a tensor without validating it, for tensors that this service describes itself.
 
     Args:
         name: Its name.
         shape: Its dimensions.
         init: Its init; None if each of its ``parts`` has one.
-        layout: A letter an axis.
-        fan: Explicit fans, instead of those of shape and layout.
-        dtype: ``I64`` or a floating dtype; None for the recipe's.
+        layout: One letter for each axis.
+        fan: Explicit fans, instead of those computed from shape and layout.
+        dtype: ``I64`` or a floating dtype; None for the dtype of the recipe.
         parts: Several inits along one axis.
     """
     given: dict[str, Any] = {"name": name, "shape": tuple(shape), "init": init, "layout": layout}
     if fan is not None:
-        given["fan"] = stated(fan)
+        given["fan"] = stated_fan(fan)
     if dtype is not None:
         given["dtype"] = dtype
     if parts is not None:
@@ -72,12 +72,14 @@ def tensor(  # noqa: PLR0913 - what a tensor has
     return Tensor.model_construct(**given)
 
 
-def stated(fan: Fans) -> StatedFan:
-    """Return explicit fans in the form of a recipe."""
+def stated_fan(fan: Fans) -> StatedFan:
+    """Return explicit fans as a recipe states them."""
     return StatedFan.model_construct(fan_in=fan.fan_in, fan_out=fan.fan_out)
 
 
 def parts(axis: int, of: Sequence[tuple[int, Scheme]]) -> Parts:
-    """Return the parts of an axis from the (size, init) of each."""
-    made = [Part.model_construct(size=size, init=cast("Any", init), fan=None) for size, init in of]
-    return Parts.model_construct(axis=axis, of=tuple(made))
+    """Return the parts of an axis, given the (size, init) of each."""
+    entries = [
+        Part.model_construct(size=size, init=cast("Any", init), fan=None) for size, init in of
+    ]
+    return Parts.model_construct(axis=axis, of=tuple(entries))

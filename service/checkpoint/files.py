@@ -15,7 +15,7 @@ from service.catalogue.models import DTYPES
 from service.catalogue.models.document import document_of
 from service.limits import Limits
 from service.plan import Plan
-from service.plan.layout import included, ranked, sharded
+from service.plan.layout import keep_matching, rank_share, split_shards
 from service.recipe import Recipe
 
 WEIGHTS = "model.safetensors"
@@ -48,9 +48,9 @@ class Part(BaseModel):
             InvalidRecipe: A pattern matches nothing.
         """
         if self.include:
-            plan = included(plan, self.include, limits)
+            plan = keep_matching(plan, self.include, limits)
         if self.rank is not None and self.world is not None:
-            plan = ranked(plan, self.rank, self.world)
+            plan = rank_share(plan, self.rank, self.world)
         return plan
 
 
@@ -180,7 +180,7 @@ def checkpoint(recipe: Recipe, plan: Plan, cut: Cut, limits: Limits) -> Checkpoi
 
 
 def _shards(plan: Plan, size: int, limits: Limits) -> dict[str, Plan]:
-    plans = sharded(plan, size, limits)
+    plans = split_shards(plan, size, limits)
     return {
         f"model-{number:05}-of-{len(plans):05}.safetensors": shard
         for number, shard in enumerate(plans, 1)

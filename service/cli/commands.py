@@ -13,7 +13,7 @@ import click
 from pydantic import ValidationError
 
 import service
-from service.backends import backend, cpu_of
+from service.backends import backend, cpu_backend
 from service.catalogue.listing import framework as names_of
 from service.catalogue.listing import model_schemes
 from service.catalogue.listing import schemes as catalogue
@@ -240,7 +240,7 @@ def config(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
-    chosen = cpu_of(backend(settings.backend, settings.kernel))
+    chosen = cpu_backend(backend(settings.backend, settings.kernel))
     computes = f"Values are computed by the kernel {chosen.name}"
     rows = [
         (name, str(getattr(settings, name)), PREFIX + name.upper(), field.description or "")

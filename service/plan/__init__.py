@@ -1,4 +1,4 @@
-"""Planning: a `Recipe` becomes a `Plan`, in which everything that can fail is resolved."""
+"""Compiles a `Recipe` into a `Plan`. Every error in a recipe is found here."""
 
 from service.plan.compile import RecipeLike, compile, plan_of
 from service.plan.explain import explain

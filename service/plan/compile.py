@@ -1,4 +1,4 @@
-"""From a `Recipe` to a `Plan`: everything a recipe can get wrong is found here, with its place."""
+"""Compiles a `Recipe` into a `Plan`. Errors are reported with a JSON Pointer to their place."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from service.container import header as container
 from service.errors import Problem, truncate
 from service.limits import Limits
 from service.plan.diagnostics import Diagnostics
-from service.plan.layout import header, placed
-from service.plan.lower import Lowered, lower
+from service.plan.layout import assign_offsets, header
+from service.plan.lower import LoweredRecipe, lower
 from service.plan.model import Plan, PlannedTensor
-from service.plan.rules import TensorRequest, apply_rules, included
+from service.plan.rules import TensorRequest, apply_include, apply_rules
 from service.plan.tensor import plan_tensor
 from service.plan.warnings import warnings_of
 from service.recipe.model import Recipe
@@ -25,11 +25,11 @@ def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
     """Return the plan of a recipe.
 
     Args:
-        recipe: What to generate.
-        limits: What it may ask for; the defaults if left out.
+        recipe: The recipe.
+        limits: Limits on the recipe; the defaults if left out.
 
     Raises:
-        InvalidRecipe: It cannot be carried out; holds every problem up to ``max_errors``.
+        InvalidRecipe: The recipe has errors; contains them all, up to ``max_errors``.
     """
     diagnostics = Diagnostics(limits or Limits())
     diagnostics.check_limit("/tensors", "tensors", len(recipe.tensors), "max_tensors")
@@ -44,21 +44,21 @@ def compile(recipe: Recipe, limits: Limits | None = None) -> Plan:
     apply_rules(recipe, requests, diagnostics)
     planned = [plan_tensor(request, recipe, diagnostics) for request in requests]
     diagnostics.raise_if_any()
-    kept = included(recipe, {t.name: t for t in planned if t is not None}, diagnostics)
+    kept = apply_include(recipe, {t.name: t for t in planned if t is not None}, diagnostics)
     diagnostics.raise_if_any()
-    return _laid_out(recipe, kept, lowered, diagnostics)
+    return _build_plan(recipe, kept, lowered, diagnostics)
 
 
 RecipeLike = Plan | Recipe | bytes | str | Mapping[str, Any]
-"""A recipe in any stage: its text or document, parsed, or compiled."""
+"""A recipe at any stage: its JSON text or document, a `Recipe`, or a `Plan`."""
 
 
 def plan_of(recipe: RecipeLike) -> Plan:
-    """Return the plan of a recipe in any stage.
+    """Return the plan of a recipe at any stage. A plan is returned unchanged.
 
     Raises:
         MalformedRecipe: The text is not strict JSON.
-        InvalidRecipe: The recipe cannot be carried out.
+        InvalidRecipe: The recipe has errors.
     """
     if isinstance(recipe, Plan):
         return recipe
@@ -67,7 +67,7 @@ def plan_of(recipe: RecipeLike) -> Plan:
 
 def _check_names(requests: list[TensorRequest], diagnostics: Diagnostics) -> None:
     if not requests:
-        diagnostics.add("/tensors", "nothing to make: state tensors, layers or a model")
+        diagnostics.add("/tensors", "the recipe has no tensors: state tensors, layers or a model")
     diagnostics.check_limit("/tensors", "tensors", len(requests), "max_tensors")
     diagnostics.raise_if_any()
     counts = Counter(request.tensor.name for request in requests)
@@ -77,7 +77,7 @@ def _check_names(requests: list[TensorRequest], diagnostics: Diagnostics) -> Non
         if counts[name] > 1:
             problem = f"{counts[name]} tensors are called {truncate(name)}"
         if problem:
-            diagnostics.add(request.place("name"), problem)
+            diagnostics.add(request.pointer_to("name"), problem)
 
 
 def _check_metadata(recipe: Recipe, diagnostics: Diagnostics) -> None:
@@ -86,12 +86,13 @@ def _check_metadata(recipe: Recipe, diagnostics: Diagnostics) -> None:
     for key in recipe.metadata:
         if key.startswith(container.RESERVED_METADATA):
             diagnostics.add(
-                pointer("metadata", key), "keys that begin with tensorseed. are the service's own"
+                pointer("metadata", key),
+                "keys that begin with tensorseed. are reserved for the service: rename it",
             )
 
 
 def _check_work(recipe: Recipe, requests: list[TensorRequest], diagnostics: Diagnostics) -> None:
-    """Refuse what would take long to plan: each part is as much work as a tensor."""
+    """Limit the work of planning: a part takes as long as a tensor."""
     drawn = [request.drawn for request in requests]
     parts = [part for t in drawn if t.parts for part in t.parts.of]
     diagnostics.check_limit("/tensors", "parts in all", len(parts), "max_tensors")
@@ -102,46 +103,49 @@ def _check_work(recipe: Recipe, requests: list[TensorRequest], diagnostics: Diag
         *(rule.init for rule in recipe.rules),
     }
     truncations = sum(isinstance(init, TruncatedNormal) for init in inits)
-    diagnostics.check_limit("/tensors", "truncations", truncations, "max_truncations")
+    diagnostics.check_limit(
+        "/tensors", "different truncated_normal inits", truncations, "max_truncations"
+    )
 
 
-def _laid_out(
+def _build_plan(
     recipe: Recipe,
     tensors: list[PlannedTensor],
-    lowered: Lowered,
+    lowered: LoweredRecipe,
     diagnostics: Diagnostics,
 ) -> Plan:
-    laid = placed(tensors)
-    diagnostics.check_limit("/tensors", "bytes of tensors", laid[-1].end, "max_total_bytes")
+    placed = assign_offsets(tensors)
+    diagnostics.check_limit("/tensors", "bytes of tensors", placed[-1].end, "max_total_bytes")
     diagnostics.raise_if_any()
     metadata = recipe.metadata | {
         container.RESERVED_METADATA + name: repr(value) for name, value in lowered.forward.items()
     }
-    head = header(laid, metadata)
-    diagnostics.check_limit("/tensors", "bytes of header", len(head), "max_header_bytes")
+    encoded = header(placed, metadata)
+    diagnostics.check_limit("/tensors", "bytes of header", len(encoded), "max_header_bytes")
     diagnostics.raise_if_any()
     return Plan(
         generator=recipe.generator,
-        header=head,
-        tensors=laid,
+        header=encoded,
+        tensors=placed,
         metadata=metadata,
-        warnings=_warnings(recipe, lowered, laid),
+        warnings=_warnings(recipe, lowered, placed),
         forward=lowered.forward,
         recipe_order=tuple(tensor.name for tensor in tensors),
     )
 
 
 def _warnings(
-    recipe: Recipe, lowered: Lowered, tensors: Sequence[PlannedTensor]
+    recipe: Recipe, lowered: LoweredRecipe, tensors: Sequence[PlannedTensor]
 ) -> tuple[Problem, ...]:
-    """Return what of the recipe is allowed and probably not meant."""
-    made = {request.tensor.name for request in lowered.requests if not request.is_raw}
+    """Return warnings about what is allowed but probably not intended."""
+    expanded = {request.tensor.name for request in lowered.requests if not request.is_raw}
     config = config_of(recipe.model or {})
-    asked = config.get("dtype", config.get("torch_dtype"))
-    if asked is None or asked == DTYPES.get(recipe.dtype):
-        return warnings_of(tensors, made)
+    config_dtype = config.get("dtype", config.get("torch_dtype"))
+    if config_dtype is None or config_dtype == DTYPES.get(recipe.dtype):
+        return warnings_of(tensors, expanded)
     ignored = Problem(
         "/model",
-        f"the config's dtype, {truncate(asked)}, sets nothing: the recipe's, {recipe.dtype}, does",
+        f"the config's dtype, {truncate(config_dtype)}, is ignored: the dtype of the recipe,"
+        f" {recipe.dtype}, applies",
     )
-    return ignored, *warnings_of(tensors, made)
+    return ignored, *warnings_of(tensors, expanded)

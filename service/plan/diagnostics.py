@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, collected until there is enough to say."""
+"""Collects the problems of a recipe and raises them together."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from service.limits import Limits
 
 
 class Diagnostics:
-    """Problems in the order in which they are found.
+    """The problems found so far, in order.
 
     Args:
-        limits: ``max_errors`` of them are enough; every refusal by a limit names the others.
+        limits: The limits to check; ``max_errors`` is the number of problems that are collected.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -18,36 +18,38 @@ class Diagnostics:
         self._problems: list[Problem] = []
 
     def add(self, pointer: str, detail: str) -> None:
-        """Note one problem.
+        """Add one problem.
 
         Raises:
-            InvalidRecipe: It was the last that may be reported.
+            InvalidRecipe: There are now ``max_errors`` problems.
         """
         self._problems.append(Problem(pointer, detail))
         if len(self._problems) >= self.limits.max_errors:
             self.raise_if_any()
 
     def check_limit(self, pointer: str, what: str, actual: int, setting: str) -> None:
-        """Note a problem if ``actual`` passes the limit called ``setting``."""
+        """Add a problem if ``actual`` exceeds the limit named ``setting``."""
         limit = getattr(self.limits, setting)
         if actual > limit:
             self.add(pointer, f"{truncate(actual)} {what}; the limit ({setting}) is {limit}")
 
     def check_matches(self, pointer: str, patterns: Sequence[str], names: int) -> None:
-        """Raise if matching so many names would take long.
+        """Raise if matching ``patterns`` against so many names exceeds ``max_matches``.
 
         Raises:
-            InvalidRecipe: It would, or something was noted before.
+            InvalidRecipe: It does, or there are earlier problems.
         """
         matches = sum(pattern.count("*") for pattern in patterns) * names
-        self.check_limit(pointer, "* times tensors", matches, "max_matches")
+        self.check_limit(
+            pointer, "matches to try (number of * times tensors)", matches, "max_matches"
+        )
         self.raise_if_any()
 
     def raise_if_any(self) -> None:
-        """Raise what was noted.
+        """Raise all problems found so far.
 
         Raises:
-            InvalidRecipe: Something was.
+            InvalidRecipe: There is at least one problem.
         """
         if self._problems:
             raise InvalidRecipe(self._problems)

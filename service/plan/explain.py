@@ -1,4 +1,4 @@
-"""A plan in words and numbers: what each tensor will be and why, without generating it."""
+"""Describes a plan: the law of each tensor and where it comes from, without drawing values."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from service.plan.model import Plan, PlannedTensor
 from service.recipe.model import Recipe
 from service.sources import Copied, Region
 
-_LISTED = 100
-"""How many copied and how many unused tensors of a donor are listed."""
+_MAX_LISTED = 100
+"""The most copied tensors and the most unused tensors of a donor that are listed."""
 
 _UNKNOWN: dict[str, Any] = dict.fromkeys(
     (
@@ -32,7 +32,7 @@ _UNKNOWN: dict[str, Any] = dict.fromkeys(
         "high",
     )
 )
-"""What a row reports where no single scheme determines it."""
+"""The fields of a row that are null if no single scheme determines them."""
 
 
 def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
@@ -40,12 +40,13 @@ def explain(recipe: Recipe, plan: Plan) -> dict[str, Any]:
 
     Args:
         recipe: The recipe.
-        plan: What it compiled to.
+        plan: Its plan.
 
     Returns:
-        JSON-ready: for each tensor its scheme with formula and source, law, fans, gains, moments,
-        range and offsets in the file; the gains of all layers as a chain, as if each layer followed
-        the one before; totals, identities and warnings; what comes from a donor.
+        A JSON-ready object. It has the scheme of each tensor with its formula and source, its law,
+        fans, gains, moments, range and offsets in the file. It also has the gains of all layers as
+        a chain, as if each layer followed the previous one; totals, identifiers and warnings; and
+        what is copied from a donor.
     """
     return {
         "generator": plan.generator,
@@ -67,10 +68,11 @@ def _donor(plan: Plan, unused: Mapping[str, str]) -> dict[str, Any]:
     return {
         "tensors_copied": len(copied),
         "bytes_copied": sum(tensor.nbytes for tensor in copied),
-        "copied": [tensor.name for tensor in copied[:_LISTED]],
+        "copied": [tensor.name for tensor in copied[:_MAX_LISTED]],
         "tensors_unused": len(unused),
         "unused": [
-            {"name": truncate(name), "why": why} for name, why in islice(unused.items(), _LISTED)
+            {"name": truncate(name), "why": why}
+            for name, why in islice(unused.items(), _MAX_LISTED)
         ],
     }
 
@@ -88,7 +90,7 @@ def _tensor(tensor: PlannedTensor) -> dict[str, Any]:
         "data_offsets": (tensor.begin, tensor.end),
     }
     row |= tensor.source.details(tensor.shape)
-    regions = tensor.source.held_regions
+    regions = tensor.source.block_regions
     if not regions:
         return row | _UNKNOWN
     if len(regions) == 1:
@@ -125,16 +127,16 @@ def _region(region: Region) -> dict[str, Any]:
 
 
 def _finite(value: float) -> float | None:
-    """Return a number that JSON can write; None for an infinite one."""
+    """Return the number; None if it is infinite, because JSON has no infinity."""
     return value if math.isfinite(value) else None
 
 
 def _mixture(regions: Sequence[Region]) -> dict[str, Any]:
-    """Return the moments of the whole tensor, each part weighted by its share of the axis."""
+    """Return the moments of the whole tensor. A part is weighted by its share of the axis."""
     total = sum(r.stop - r.start for r in regions) or 1
     weighted = [((r.stop - r.start) / total, *r.law.moments) for r in regions]
     mean = sum(weight * m for weight, m, _ in weighted)
-    # hypot, because the square of a float64 may not be one.
+    # hypot, because the square of a float64 may overflow.
     std = math.hypot(*(math.sqrt(w) * d for w, m, s in weighted for d in (s, m - mean)))
     return _UNKNOWN | {
         "scheme": "parts",

@@ -1,4 +1,4 @@
-"""Growing a network: tensors that a donor has are copied from it, the rest are drawn."""
+"""Grows a network: tensors that a donor has are copied from it, all others are drawn."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,18 +9,18 @@ from service.errors import InvalidRecipe, Problem, truncate
 from service.plan.model import Plan, PlannedTensor
 from service.sources import Copied
 
-_LISTED = 3
-"""Tensors that an error names."""
+_MAX_LISTED = 3
+"""The number of tensors that an error names."""
 
 
 def grow(plan: Plan, donor: Donor) -> Plan:
-    """Return the plan with every tensor copied whose name and shape the donor has.
+    """Return a plan that copies every tensor whose name and shape the donor has.
 
-    The header stays the same: dtypes are the recipe's, and the donor's values are cast to them.
+    The header stays the same: the donor's values are cast to the recipe's dtypes.
 
     Args:
         plan: The plan of a whole recipe.
-        donor: Stays open for as long as the result is used.
+        donor: The trained network; it must stay open while the result is used.
 
     Raises:
         InvalidRecipe: No tensor of the donor can be used.
@@ -40,19 +40,20 @@ def grow(plan: Plan, donor: Donor) -> Plan:
 
 
 def _reason(donated: DonorTensor, planned: PlannedTensor | None) -> str:
-    """Return why a tensor of the donor is not used; empty if it is."""
+    """Return why a tensor of the donor is not used; empty if it is used."""
     if planned is None:
-        return "the recipe makes no such tensor"
+        return "the recipe has no tensor of this name"
     if planned.shape != planned.source.full_shape:
-        return "the recipe makes a slice of it, and slices are generated"
+        return "the recipe has a slice of it, and slices are always generated"
     if planned.shape != donated.shape:
         return f"its shape is {truncate(list(donated.shape))}, the recipe's {list(planned.shape)}"
     if not donated.casts_to(planned.dtype):
-        return f"it is {donated.dtype}, which is not cast to the recipe's {planned.dtype.name}"
+        return f"it is {donated.dtype}, which cannot be cast to the recipe's {planned.dtype.name}"
     return ""
 
 
 def _nothing_used(unused: Mapping[str, str]) -> str:
-    named = "; ".join(f"{truncate(name)}: {why}" for name, why in islice(unused.items(), _LISTED))
-    more = f"; and {len(unused) - _LISTED} more" if len(unused) > _LISTED else ""
-    return f"nothing of the donor can be used: {named or 'it holds no tensor'}{more}"
+    listed = islice(unused.items(), _MAX_LISTED)
+    named = "; ".join(f"{truncate(name)}: {reason}" for name, reason in listed)
+    more = f"; and {len(unused) - _MAX_LISTED} more" if len(unused) > _MAX_LISTED else ""
+    return f"no tensor of the donor can be used: {named or 'it has no tensors'}{more}"

@@ -1,4 +1,4 @@
-"""Where tensors lie in a file, and the files that hold some of a plan's tensors."""
+"""Places tensors in a file, and selects or splits the tensors of a plan into other files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,27 +9,32 @@ from service.plan.model import Plan, PlannedTensor
 from service.plan.patterns import select
 
 
-def placed(tensors: Sequence[PlannedTensor]) -> tuple[PlannedTensor, ...]:
-    """Return tensors in file order, each behind the one before."""
-    laid: list[PlannedTensor] = []
+def assign_offsets(tensors: Sequence[PlannedTensor]) -> tuple[PlannedTensor, ...]:
+    """Return the tensors in file order, each with its offset."""
+    result: list[PlannedTensor] = []
     end = 0
     for tensor in sorted(tensors, key=lambda t: container.file_order(t.dtype.size, t.name)):
-        laid.append(tensor._replace(begin=end))
-        end = laid[-1].end
-    return tuple(laid)
+        result.append(tensor._replace(begin=end))
+        end = result[-1].end
+    return tuple(result)
 
 
 def header(tensors: Sequence[PlannedTensor], metadata: Mapping[str, str]) -> bytes:
-    """Return the header of a file of tensors that are placed."""
+    """Return the header of a file.
+
+    Args:
+        tensors: The tensors in file order, with their offsets.
+        metadata: The strings in the header.
+    """
     entries = (container.Entry(t.name, t.dtype.name, t.shape, t.begin, t.end) for t in tensors)
     return container.encode_header(entries, metadata)
 
 
-def included(plan: Plan, patterns: Sequence[str], limits: Limits) -> Plan:
-    """Return the file of those tensors whose names match one of ``patterns``.
+def keep_matching(plan: Plan, patterns: Sequence[str], limits: Limits) -> Plan:
+    """Return the plan of the tensors whose names match any of ``patterns``.
 
     Raises:
-        InvalidRecipe: A pattern matches nothing, or matching would take too long.
+        InvalidRecipe: A pattern matches no tensor, or matching would take too long.
     """
     diagnostics = Diagnostics(limits)
     diagnostics.check_matches("/include", patterns, len(plan.tensors))
@@ -38,16 +43,17 @@ def included(plan: Plan, patterns: Sequence[str], limits: Limits) -> Plan:
     return _file(plan, kept)
 
 
-def ranked(plan: Plan, rank: int, world: int) -> Plan:
-    """Return the file of one rank's tensors: whole ones, as many bytes as the others' if it can be.
+def rank_share(plan: Plan, rank: int, world: int) -> Plan:
+    """Return the plan of one rank's tensors. Tensors are not split.
 
-    A tensor belongs to the rank in whose share of the file its middle lies, so that the ranks'
-    tensors, one rank after another, are the plan's. A rank may have none.
+    The file is divided into ``world`` shares of equal size. A tensor belongs to the share that
+    contains its middle, so the tensors of all ranks in order are the tensors of the whole file. A
+    rank may have no tensors.
 
     Args:
         plan: The whole file.
-        rank: Which rank, from 0.
-        world: How many there are.
+        rank: The rank, from 0.
+        world: The number of ranks.
     """
     total = max(1, plan.tensors[-1].end) if plan.tensors else 1
     kept = [
@@ -58,16 +64,16 @@ def ranked(plan: Plan, rank: int, world: int) -> Plan:
     return _file(plan, kept)
 
 
-def sharded(plan: Plan, size: int, limits: Limits) -> list[Plan]:
-    """Return the files that hold a plan's tensors in file order, each as full as ``size`` allows.
+def split_shards(plan: Plan, size: int, limits: Limits) -> list[Plan]:
+    """Return the plans of the shards of a file, each as full as ``size`` allows.
 
     Args:
         plan: The whole file.
-        size: Bytes of tensors in one; a larger tensor has a file of its own.
-        limits: How many they may be.
+        size: The most bytes of tensors in one shard; a larger tensor gets a shard of its own.
+        limits: Limits the number of shards.
 
     Raises:
-        InvalidRecipe: They are too many.
+        InvalidRecipe: There are too many shards.
     """
     shares = list(_shares(plan.tensors, size))
     diagnostics = Diagnostics(limits)
@@ -87,11 +93,12 @@ def _shares(tensors: Sequence[PlannedTensor], size: int) -> Iterator[list[Planne
 
 
 def _file(plan: Plan, tensors: Sequence[PlannedTensor]) -> Plan:
-    laid = placed(tensors)
+    """Return the plan of a file with some of the tensors of ``plan``."""
+    placed = assign_offsets(tensors)
     return Plan(
         generator=plan.generator,
-        header=header(laid, plan.metadata),
-        tensors=laid,
+        header=header(placed, plan.metadata),
+        tensors=placed,
         metadata=plan.metadata,
         forward=plan.forward,
     )

@@ -1,4 +1,4 @@
-"""Lowering: layers and models become tensors, and a scheme over them all has its say."""
+"""Expands the layers and the model of a recipe to tensors, and applies its model scheme."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,11 @@ from service.recipe.model import Recipe
 
 
 @dataclass
-class Lowered:
-    """A recipe as tensors.
+class LoweredRecipe:
+    """A recipe expanded to tensors.
 
     Args:
-        requests: Every tensor, with the place that asks for it.
+        requests: Every tensor, with the JSON Pointer to what requests it.
         forward: Constants that the forward pass needs, by name.
     """
 
@@ -32,38 +32,42 @@ class Lowered:
     forward: dict[str, float] = field(default_factory=dict)
 
 
-def lower(recipe: Recipe, diagnostics: Diagnostics) -> Lowered:
-    """Return the recipe as tensors.
+def lower(recipe: Recipe, diagnostics: Diagnostics) -> LoweredRecipe:
+    """Return the recipe expanded to tensors.
 
     Args:
-        recipe: Layers and a model, if it has any, become tensors behind its own.
-        diagnostics: Where to say what is wrong.
+        recipe: The recipe. The tensors of its layers and its model follow its own tensors.
+        diagnostics: Collects problems.
     """
     raw = [TensorRequest(t, f"/tensors/{index}") for index, t in enumerate(recipe.tensors)]
-    made = itertools.chain(_of_layers(recipe, diagnostics), _of_model(recipe, diagnostics))
-    # One more than the limit is enough to refuse them all.
-    placed = list(itertools.islice(made, diagnostics.limits.max_tensors + 1))
+    expanded = itertools.chain(
+        _layer_weights(recipe, diagnostics), _model_weights(recipe, diagnostics)
+    )
+    # One more than the limit is enough to report that it is exceeded.
+    weights = list(itertools.islice(expanded, diagnostics.limits.max_tensors + 1))
     diagnostics.raise_if_any()
-    diagnostics.check_limit("", "tensors", len(raw) + len(placed), "max_tensors")
+    diagnostics.check_limit("", "tensors", len(raw) + len(weights), "max_tensors")
     diagnostics.raise_if_any()
-    lowered = Lowered(raw)
+    lowered = LoweredRecipe(raw)
     scheme = recipe.model_scheme
-    if scheme is not None and not placed:
-        diagnostics.add("/model_scheme", "it needs a model, or layers that declare a role")
+    if scheme is not None and not weights:
+        diagnostics.add(
+            "/model_scheme", "a model scheme needs a model, or layers that declare a role"
+        )
     elif scheme is not None:
-        placed, lowered.forward = _arranged(placed, recipe, scheme, diagnostics)
+        weights, lowered.forward = _apply_scheme(weights, recipe, scheme, diagnostics)
     lowered.requests += [
         TensorRequest(weight.tensor, pointer, weight.view, is_raw=False)
-        for weight, pointer in placed
+        for weight, pointer in weights
     ]
     return lowered
 
 
-Located = tuple[Weight, str]
-"""A weight and the pointer to what asks for it."""
+LocatedWeight = tuple[Weight, str]
+"""A weight and the JSON Pointer to the layer, model or scheme that it comes from."""
 
 
-def _of_layers(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Located]:
+def _layer_weights(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[LocatedWeight]:
     for index, layer in enumerate(recipe.layers):
         try:
             for weight in layer.weights(recipe.convention, recipe.draw_convention, recipe.init):
@@ -72,7 +76,7 @@ def _of_layers(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Located]:
             diagnostics.add(f"/layers/{index}", str(error))
 
 
-def _of_model(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Located]:
+def _model_weights(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[LocatedWeight]:
     if recipe.model is None:
         return
     try:
@@ -83,24 +87,24 @@ def _of_model(recipe: Recipe, diagnostics: Diagnostics) -> Iterator[Located]:
             diagnostics.add(f"/model{problem.pointer}", problem.detail)
 
 
-def _arranged(
-    placed: list[Located], recipe: Recipe, scheme: ModelScheme, diagnostics: Diagnostics
-) -> tuple[list[Located], dict[str, float]]:
-    """Return the weights with the scheme's inits and its own tensors, and its constants."""
-    seen = [list(_seen(weight)) for weight, _ in placed]
+def _apply_scheme(
+    weights: list[LocatedWeight], recipe: Recipe, scheme: ModelScheme, diagnostics: Diagnostics
+) -> tuple[list[LocatedWeight], dict[str, float]]:
+    """Return the weights with the scheme's inits and its extra tensors, and its constants."""
+    parts_of_weights = [list(_scheme_parts(weight)) for weight, _ in weights]
     try:
-        weights = list(itertools.chain(*seen))
+        parts = list(itertools.chain(*parts_of_weights))
         if isinstance(scheme, Mup) and scheme.base is not None:
-            weights = _beside_base(weights, recipe, scheme.base, diagnostics)
-        arranged = scheme.arrange(Whole(tuple(weights)))
+            parts = _pair_with_base(parts, recipe, scheme.base, diagnostics)
+        arranged = scheme.arrange(Whole(tuple(parts)))
     except SchemeError as error:
         diagnostics.add("/model_scheme", str(error))
         diagnostics.raise_if_any()
         raise
     inits = iter(arranged.inits)
     changed = [
-        (_rearranged(weight, list(itertools.islice(inits, len(parts)))), pointer)
-        for (weight, pointer), parts in zip(placed, seen, strict=True)
+        (_replace_inits(weight, list(itertools.islice(inits, len(parts)))), pointer)
+        for (weight, pointer), parts in zip(weights, parts_of_weights, strict=True)
     ]
     extras = [
         (Weight(tensor(extra.name, extra.shape, extra.init)), "/model_scheme")
@@ -109,76 +113,77 @@ def _arranged(
     return [*changed, *extras], dict(arranged.forward)
 
 
-def _beside_base(
-    weights: list[Placed], recipe: Recipe, base: Mapping[str, Any], diagnostics: Diagnostics
+def _pair_with_base(
+    parts: list[Placed], recipe: Recipe, base: Mapping[str, Any], diagnostics: Diagnostics
 ) -> list[Placed]:
-    """Return the weights of a model, each with the same weight of its base.
+    """Return the parts of a model's weights, each with the same part of the base model.
 
     Raises:
-        SchemeError: There are layers, or the base is another model.
+        SchemeError: The recipe has layers, or the base differs in more than widths.
     """
     if recipe.model is None or recipe.layers:
         raise SchemeError(
-            "base changes the config of a model: for layers, in a recipe of their own, state"
-            " width_mult"
+            "base only works with a model: for layers, state width_mult in a recipe without a model"
         )
-    narrow: list[Placed] = []
+    base_parts: list[Placed] = []
     try:
         for weight in model_of(_base_config(recipe.model, base)).weights(as_base=True):
-            narrow += _seen(weight)
+            base_parts += _scheme_parts(weight)
     except ModelError as error:
         for problem in error.problems:
-            place = problem.pointer[1:] or "model"
-            diagnostics.add("/model_scheme/base", f"{place}: {problem.detail}")
+            field = problem.pointer[1:] or "model"
+            diagnostics.add("/model_scheme/base", f"{field}: {problem.detail}")
         diagnostics.raise_if_any()
-    pairs = list(itertools.zip_longest(weights, narrow))
-    for ours, theirs in pairs:
-        if not ours or not theirs or ours[:1] != theirs[:1] or ours.role[:1] != theirs.role[:1]:
-            name = truncate((ours or theirs).name)
+    pairs = list(itertools.zip_longest(parts, base_parts))
+    for ours, other in pairs:
+        if not ours or not other or ours.name != other.name or ours.role.name != other.role.name:
+            name = truncate((ours or other).name)
             raise SchemeError(
-                f"base changes more than widths, so that {name} has no counterpart: leave depth,"
-                " heads' layout and what else decides which tensors there are as in the model"
+                f"base changes more than widths: {name} has no counterpart there; keep the depth,"
+                " the layout of the heads and every other field that determines which tensors exist"
             )
-    return [ours._replace(base=theirs) for ours, theirs in pairs]
+    return [ours._replace(base=other) for ours, other in pairs]
 
 
 def _base_config(config: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the base model's config.json: each of its fields replaces all names of that field.
+    """Return the base model's config.json: the model's, changed by the fields of ``base``.
+
+    A field replaces the model's field under any of its names.
 
     Raises:
-        SchemeError: The family reads no such field.
+        SchemeError: The model's family has no such field.
     """
     document = config_of(config)
     fields = MODEL_TYPES[document["model_type"]].model_fields
-    names = [
+    aliases = [
         _names(name, field.validation_alias)
         for name, field in fields.items()
         if name not in ("model_type", "architectures")
     ]
     for key, value in base.items():
-        of_field = next((choices for choices in names if key in choices), None)
-        if of_field is None:
-            known = ", ".join(sorted(itertools.chain(*names)))
+        replaced = next((names for names in aliases if key in names), None)
+        if replaced is None:
+            known = ", ".join(sorted(itertools.chain(*aliases)))
             raise SchemeError(f"base: no tensor depends on {truncate(key)}; known are {known}")
-        document = {k: v for k, v in document.items() if k not in of_field} | {key: value}
+        document = {k: v for k, v in document.items() if k not in replaced} | {key: value}
     return document
 
 
 def _names(name: str, alias: object) -> set[str]:
-    """Return every name under which a config.json may have a field."""
+    """Return every name that a field may have in a config.json."""
     return {str(choice) for choice in alias.choices} if isinstance(alias, AliasChoices) else {name}
 
 
-def _seen(weight: Weight) -> Iterator[Placed]:
-    """Yield each part of a weight as the scheme sees it."""
-    asked = weight.view.tensor if weight.view else weight.tensor
+def _scheme_parts(weight: Weight) -> Iterator[Placed]:
+    """Yield the parts of a weight in the form that model schemes take."""
+    drawn = weight.view.tensor if weight.view else weight.tensor
     start = 0
     for index, role in enumerate(weight.roles):
-        geometry, fan, init = Geometry(asked.shape, asked.layout), asked.fan, asked.init
-        if asked.parts is not None:
-            part = asked.parts.of[index]
+        geometry, fan, init = Geometry(drawn.shape, drawn.layout), drawn.fan, drawn.init
+        if drawn.parts is not None:
+            part = drawn.parts.of[index]
             stop = start + part.size
-            geometry = geometry._replace(axis=asked.parts.axis, start=start, stop=stop)
+            geometry = geometry._replace(axis=drawn.parts.axis, start=start, stop=stop)
             start, fan, init = stop, part.fan or fan, part.init or init
         if init is not None:
             yield Placed(weight.tensor.name, role, *_fans(geometry, fan), init)
@@ -192,20 +197,21 @@ def _fans(geometry: Geometry, stated: StatedFan | None) -> tuple[int, int]:
     return fans.fan_in, fans.fan_out
 
 
-def _rearranged(weight: Weight, inits: list[Scheme]) -> Weight:
+def _replace_inits(weight: Weight, inits: list[Scheme]) -> Weight:
+    """Return the weight with an init for each of its parts; unchanged if ``inits`` is empty."""
     if weight.view:
         changed = _with_inits(weight.view.tensor, inits)
         return weight._replace(view=weight.view._replace(tensor=changed))
     return weight._replace(tensor=_with_inits(weight.tensor, inits))
 
 
-def _with_inits(asked: Tensor, inits: list[Scheme]) -> Tensor:
+def _with_inits(tensor: Tensor, inits: list[Scheme]) -> Tensor:
     if not inits:
-        return asked
-    if asked.parts is None:
-        return asked.model_copy(update={"init": inits[0]})
+        return tensor
+    if tensor.parts is None:
+        return tensor.model_copy(update={"init": inits[0]})
     of = tuple(
         part.model_copy(update={"init": init, "fan": part.fan if init == part.init else None})
-        for part, init in zip(asked.parts.of, inits, strict=True)
+        for part, init in zip(tensor.parts.of, inits, strict=True)
     )
-    return asked.model_copy(update={"parts": asked.parts.model_copy(update={"of": of})})
+    return tensor.model_copy(update={"parts": tensor.parts.model_copy(update={"of": of})})

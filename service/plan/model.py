@@ -1,4 +1,4 @@
-"""The plan: everything that can fail is resolved; length and digest are known without drawing."""
+"""The plan of a file. Its length and digest are known before any value is drawn."""
 
 import hashlib
 import math
@@ -12,14 +12,14 @@ from service.numerics.cast import DType
 from service.numerics.memo import Memo
 from service.sources import Source
 
-_QUICK = {
+_QUICK_DEMANDS = {
     "max_orthogonal_side": 256,
     "max_whole_elements": 1 << 17,
     "max_matrices": 16,
     "max_chrono_elements": 256,
     "max_sinusoidal_elements": 1 << 14,
 }
-"""The largest demands, by limit, that take only milliseconds."""
+"""For each limit, the largest demand that takes only milliseconds."""
 
 
 class PlannedTensor(NamedTuple):
@@ -27,7 +27,7 @@ class PlannedTensor(NamedTuple):
 
     Args:
         name: Its name.
-        dtype: How its values are stored.
+        dtype: The dtype in which its values are stored.
         shape: Its dimensions in the file.
         source: Where its values come from.
         begin: Offset of its first byte from the end of the header.
@@ -51,24 +51,24 @@ class PlannedTensor(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Offset after its last byte, from the end of the header."""
+        """Offset of the byte after its last one, from the end of the header."""
         return self.begin + self.nbytes
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole file, ready to be streamed from any byte.
+    """The plan of one file. It can be streamed from any byte.
 
     Args:
-        generator: The bit contract.
+        generator: Name and version of the generator, which determines every bit.
         header: The file's first bytes, including its length field.
-        tensors: In file order; empty if a rank has none.
-        metadata: The header's strings.
+        tensors: In file order; empty for a rank without tensors.
+        metadata: The strings in the header.
         warnings: What is allowed but probably not intended.
         forward: Constants that the forward pass needs, by name.
         recipe_order: The tensors' names in the recipe's order.
         unused: Tensors of the donor that are not copied, with the reason; None without a donor.
-        memo: Results that chunks of the file share; it does not affect the bytes.
+        memo: Cache of results that chunks of the file share; it does not affect the bytes.
     """
 
     generator: str
@@ -83,28 +83,29 @@ class Plan:
 
     @cached_property
     def nbytes(self) -> int:
-        """Bytes of the whole file."""
+        """Size of the whole file in bytes."""
         return len(self.header) + (self.tensors[-1].end if self.tensors else 0)
 
     @cached_property
     def is_slow(self) -> bool:
-        """Whether computing a chunk may take long."""
+        """Whether computing one chunk may take seconds."""
         return any(
-            actual > _QUICK.get(setting, 0)
+            actual > _QUICK_DEMANDS.get(setting, 0)
             for tensor in self.tensors
             for setting, actual in tensor.source.demands()
         )
 
     @cached_property
     def total_parameters(self) -> int:
-        """Elements of all tensors."""
+        """Number of elements of all tensors."""
         return sum(tensor.elements for tensor in self.tensors)
 
     @cached_property
     def _runs(self) -> list[tuple[int, int, int]]:
-        """Runs of tensors of one element size: (begin, end, size), offsets after the header.
+        """Runs of tensors with the same element size: (begin, end, size).
 
-        There are few, because the file order sorts by element size.
+        Offsets count from the end of the header. There are few runs, because tensors are sorted
+        by element size.
         """
         runs: dict[int, tuple[int, int, int]] = {}
         for tensor in self.tensors:
@@ -113,10 +114,11 @@ class Plan:
             runs[size] = (begin, tensor.end, size)
         return list(runs.values())
 
-    def values(self, start: int, stop: int) -> int:
-        """Return how many values begin in [start, stop) of the file's bytes."""
+    def count_values(self, start: int, stop: int) -> int:
+        """Return the number of values whose first byte lies in [start, stop) of the file."""
         return sum(
-            _begun(stop - len(self.header), *run) - _begun(start - len(self.header), *run)
+            _count_begun(stop - len(self.header), *run)
+            - _count_begun(start - len(self.header), *run)
             for run in self._runs
         )
 
@@ -130,10 +132,10 @@ class Plan:
 
     @property
     def etag(self) -> str:
-        """The strong HTTP entity tag: equal tags mean equal bytes, always."""
+        """The strong HTTP entity tag. Equal tags mean equal bytes, in every release."""
         return f'"p1-{self.digest}"'
 
 
-def _begun(offset: int, begin: int, end: int, size: int) -> int:
-    """Return how many values of a run begin before an offset."""
+def _count_begun(offset: int, begin: int, end: int, size: int) -> int:
+    """Return the number of values of a run that begin before an offset."""
     return -((begin - min(max(offset, begin), end)) // size)

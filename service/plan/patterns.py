@@ -1,4 +1,4 @@
-"""Name patterns of rules and include: ``*`` matches anything, dots too; nothing else is special."""
+"""Name patterns in rules and include. ``*`` matches any characters, dots too."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -10,10 +10,13 @@ Value = TypeVar("Value")
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return a test for whole names, in time linear in the name for each ``*``.
+    """Return a function that tells whether a whole name matches.
+
+    It takes time linear in the length of the name for each ``*``. A regular expression would
+    backtrack on ``*a*a*a*``.
 
     Args:
-        pattern: Case-sensitive. A regular expression would backtrack on ``*a*a*a*``.
+        pattern: A case-sensitive pattern.
 
     >>> matches = matcher("h.*.weight")
     >>> matches("h.0.attn.weight"), matches("h.weight")
@@ -27,13 +30,13 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     def matches(name: str) -> bool:
         if not name.startswith(first):
             return False
-        at = len(first)
+        end = len(first)
         for piece in middle:
-            found = name.find(piece, at)
-            if found < 0:
+            begin = name.find(piece, end)
+            if begin < 0:
                 return False
-            at = found + len(piece)
-        return len(name) - len(last) >= at and name.endswith(last)
+            end = begin + len(piece)
+        return len(name) - len(last) >= end and name.endswith(last)
 
     return matches
 
@@ -41,21 +44,21 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 def matching(
     pattern: str, by_name: Mapping[str, Value], pointer: str, diagnostics: Diagnostics
 ) -> list[Value]:
-    """Return the values whose names match, and complain at ``pointer`` if there are none."""
+    """Return the values whose names match; report a problem at ``pointer`` if there are none."""
     if "*" in pattern:
         matches = matcher(pattern)
-        found = [value for name, value in by_name.items() if matches(name)]
+        values = [value for name, value in by_name.items() if matches(name)]
     else:
-        found = [by_name[pattern]] if pattern in by_name else []
-    if not found:
+        values = [by_name[pattern]] if pattern in by_name else []
+    if not values:
         diagnostics.add(pointer, f"{truncate(pattern)} matches no tensor: correct or remove it")
-    return found
+    return values
 
 
 def select(
     patterns: Sequence[str], by_name: Mapping[str, Value], diagnostics: Diagnostics
 ) -> list[Value]:
-    """Return the values whose names match a pattern of ``include``, in the order of ``by_name``."""
+    """Return the values whose names match any of ``patterns``, in the order of ``by_name``."""
     names = {name: name for name in by_name}
     kept = {
         name

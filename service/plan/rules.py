@@ -1,4 +1,4 @@
-"""Rules and include: what they match, and what a tensor is asked to be once they are applied."""
+"""Applies the recipe's rules and include to its tensors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class TensorRequest:
-    """A tensor as its recipe and the rules ask for it.
+    """A tensor that the recipe requests, and what rules set for it.
 
     Args:
-        tensor: As the recipe states it, or a layer or model of it.
-        pointer: Where that is.
-        view: The drawn tensor it is a view of; None if it is drawn as it is.
-        is_raw: Whether ``pointer`` is that of the tensor itself.
-        rule_init: The init of the last rule that set one, with the rule's place.
-        rule_dtype: The dtype of the last rule that set one.
-        rule_fan: The fans of the last rule that set any.
+        tensor: The tensor as stated in the recipe, or as expanded from a layer or model.
+        pointer: JSON Pointer to the tensor, or to the layer or model that it comes from.
+        view: The drawn tensor that it is a view of; None if it is drawn in its own order.
+        is_raw: Whether ``pointer`` points to the tensor itself.
+        rule_init: The init of the last rule that sets one, with the JSON Pointer to it.
+        rule_dtype: The dtype of the last rule that sets one.
+        rule_fan: The fans of the last rule that sets them.
     """
 
     tensor: Tensor
@@ -39,34 +39,34 @@ class TensorRequest:
 
     @property
     def drawn(self) -> Tensor:
-        """The tensor that has the stream, the fans and the inits."""
+        """The drawn tensor, which has the random stream, the fans and the inits."""
         return self.view.tensor if self.view else self.tensor
 
-    def place(self, field: str) -> str:
-        """Return the pointer to a member of the tensor, or to the layer or model that has it."""
+    def pointer_to(self, field: str) -> str:
+        """Return the pointer to a field of the tensor, or to the layer or model it comes from."""
         return f"{self.pointer}/{field}" if self.is_raw else self.pointer
 
     def apply(self, rule: Rule, pointer: str) -> None:
-        """Let one rule, which is at ``pointer``, win over what was before."""
+        """Apply the rule at ``pointer``; it overrides earlier rules."""
         if rule.init is not None:
             self.rule_init = (rule.init, f"{pointer}/init")
         self.rule_dtype = rule.dtype or self.rule_dtype
         self.rule_fan = rule.fan or self.rule_fan
 
     def dtype(self, recipe: Recipe) -> str:
-        """Return the dtype's name; rules do not reach I64."""
+        """Return the name of the dtype. Rules do not change I64."""
         if self.tensor.dtype == "I64":
             return "I64"
         return self.rule_dtype or self.tensor.dtype or recipe.dtype
 
     def fan(self, own: StatedFan | None = None) -> Fans | None:
-        """Return the stated fans: a rule's, else a part's own, else the tensor's."""
+        """Return the stated fans: those of a rule, else those of the part, else the tensor's."""
         stated = self.rule_fan or own or self.drawn.fan
         return stated.fans() if stated else None
 
 
 def apply_rules(recipe: Recipe, requests: list[TensorRequest], diagnostics: Diagnostics) -> None:
-    """Apply the recipe's rules to ``requests`` in order, the last match winning."""
+    """Apply the recipe's rules to ``requests`` in order; the last match wins."""
     patterns = [*(rule.match for rule in recipe.rules), *(recipe.include or ())]
     diagnostics.check_matches("/rules", patterns, len(requests))
     by_name = {request.tensor.name: request for request in requests}
@@ -75,10 +75,12 @@ def apply_rules(recipe: Recipe, requests: list[TensorRequest], diagnostics: Diag
             request.apply(rule, f"/rules/{index}")
 
 
-def included(recipe: Recipe, by_name: Mapping[str, Value], diagnostics: Diagnostics) -> list[Value]:
+def apply_include(
+    recipe: Recipe, by_name: Mapping[str, Value], diagnostics: Diagnostics
+) -> list[Value]:
     """Return the values whose names the recipe includes, in the order of ``by_name``."""
     if recipe.include is None:
         return list(by_name.values())
     if not recipe.include:
-        diagnostics.add("/include", "the list is empty: leave include out to get every tensor")
+        diagnostics.add("/include", "the list is empty: leave include out to include every tensor")
     return select(recipe.include, by_name, diagnostics)

@@ -1,4 +1,4 @@
-"""``draw``: where a raw tensor's elements are drawn, when not under its own name and order."""
+"""``draw``: a raw tensor that is drawn under another name or in another order of axes."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from service.plan.diagnostics import Diagnostics
 
 
 def view_of(tensor: Tensor, pointer: str, diagnostics: Diagnostics) -> View | None:
-    """Return where a tensor is drawn; None where it has no ``draw``, or one that means nothing.
+    """Return the tensor as a view of the drawn one; None if it has no valid ``draw``.
 
     Args:
-        tensor: As the recipe states it; its slice and layout fit its shape.
-        pointer: Where that is.
-        diagnostics: Where to say what is wrong.
+        tensor: The tensor as stated in the recipe; its slice and layout fit its shape.
+        pointer: JSON Pointer to the tensor.
+        diagnostics: Collects problems.
     """
     draw = tensor.draw
     if draw is None:
@@ -22,8 +22,8 @@ def view_of(tensor: Tensor, pointer: str, diagnostics: Diagnostics) -> View | No
     if order is None:
         diagnostics.add(
             f"{pointer}/draw/layout",
-            "the layout of draw has the letters of the tensor's own layout, in another order:"
-            f" state both ({tensor.layout or 'the tensor has none'})",
+            "the layout of draw must be the tensor's layout in another order: state both"
+            f" ({f'the tensor has {tensor.layout}' if tensor.layout else 'the tensor has none'})",
         )
         return None
     axes = [order.index(axis) for axis in range(len(order))]
@@ -41,11 +41,16 @@ def view_of(tensor: Tensor, pointer: str, diagnostics: Diagnostics) -> View | No
 
 
 def _order(own: str | None, drawn: str | None, rank: int) -> tuple[int, ...] | None:
-    """Return the drawn axis of each of the tensor's axes; the nth O is the nth O."""
+    """Return the drawn axis of each of the tensor's axes; None if the layouts do not match.
+
+    If a letter occurs several times, its nth occurrence in one layout is its nth in the other.
+    """
     if drawn is None:
         return tuple(range(rank))
     if own is None or sorted(own) != sorted(drawn):
         return None
-    # The nth of a letter is the nth: sorting by letter is stable, and pairs them.
-    here, there = (sorted(range(rank), key=letters.__getitem__) for letters in (own, drawn))
-    return tuple(axis for _, axis in sorted(zip(here, there, strict=True)))
+    # Sorting by letter is stable, so it pairs the nth occurrences.
+    own_axes, drawn_axes = (
+        sorted(range(rank), key=letters.__getitem__) for letters in (own, drawn)
+    )
+    return tuple(axis for _, axis in sorted(zip(own_axes, drawn_axes, strict=True)))

@@ -1,4 +1,4 @@
-"""Warnings: what a recipe may ask for and probably does not mean, each with the way out."""
+"""Warnings: what a recipe may request but probably does not intend, each with a suggested fix."""
 
 import re
 from collections.abc import Callable, Container, Sequence
@@ -8,7 +8,7 @@ from service.errors import Problem, SchemeError, truncate
 from service.plan.model import PlannedTensor
 from service.sources import Region
 
-_MOST = 20
+_MAX_WARNINGS = 20
 
 _PACKED = re.compile(r"qkv|in_proj|c_attn|query_key_value|kv_proj", re.IGNORECASE)
 _TRANSPOSED = re.compile(r"deconv|conv_?transpose|upconv|conv_?t\b", re.IGNORECASE)
@@ -16,35 +16,36 @@ _HEAD = re.compile(
     r"(^|[./])(lm_head|head|classifier|logits|score|softmax)([./](weight|kernel))?$", re.IGNORECASE
 )
 
-_BOTH_WAYS = {"fan_out", "fan_avg", "fan_geo_avg", "FAN_OUT", "FAN_AVG", "AVERAGE"}
-_DISTRIBUTED = {"xavier", "kaiming", "lecun"}
+_FAN_OUT_MODES = {"fan_out", "fan_avg", "fan_geo_avg", "FAN_OUT", "FAN_AVG", "AVERAGE"}
+_DISTRIBUTION_SUFFIXED = {"xavier", "kaiming", "lecun"}
 
 
 def warnings_of(
-    tensors: Sequence[PlannedTensor], made: Container[str] = frozenset()
+    tensors: Sequence[PlannedTensor], expanded: Container[str] = frozenset()
 ) -> tuple[Problem, ...]:
-    """Return the first warnings, and a count of the rest.
+    """Return the first warnings, and one that counts the rest.
 
     Args:
-        tensors: What is planned.
-        made: Names of those that a layer or a model has made: their layouts are no sign of a
-            framework's user.
+        tensors: The planned tensors.
+        expanded: Names of the tensors that come from a layer or a model. Their layouts do not show
+            which framework the user expects.
     """
     found = [
-        Problem("", f"{truncate(tensor.name)}: {said}")
+        Problem("", f"{truncate(tensor.name)}: {detail}")
         for tensor in tensors
         for region in tensor.source.regions
         for check in _CHECKS
-        if check is not _plain_in_keras or tensor.name not in made
-        if (said := check(tensor, region)) is not None
+        if check is not _plain_normal_in_keras or tensor.name not in expanded
+        if (detail := check(tensor, region)) is not None
     ]
-    if len(found) > _MOST:
-        return (*found[:_MOST], Problem("", f"and {len(found) - _MOST} more like these"))
+    if len(found) > _MAX_WARNINGS:
+        rest = len(found) - _MAX_WARNINGS
+        return (*found[:_MAX_WARNINGS], Problem("", f"and {rest} more like these"))
     return tuple(found)
 
 
-def _too_fine(tensor: PlannedTensor, region: Region) -> str | None:
-    """The dtype cannot show the law's spread."""
+def _subnormal_std(tensor: PlannedTensor, region: Region) -> str | None:
+    """The std is too small for the dtype."""
     std = region.law.moments[1]
     if not 0.0 < std < tensor.dtype.smallest:
         return None
@@ -54,21 +55,21 @@ def _too_fine(tensor: PlannedTensor, region: Region) -> str | None:
     )
 
 
-def _packed(tensor: PlannedTensor, region: Region) -> str | None:
-    """Several projections side by side share one fan_out."""
-    by_fan_out = region.scheme.scheme == "xavier" or _mode(region) in _BOTH_WAYS
+def _packed_projections(tensor: PlannedTensor, region: Region) -> str | None:
+    """Several projections in one tensor share one fan_out."""
+    by_fan_out = region.scheme.scheme == "xavier" or _mode(region) in _FAN_OUT_MODES
     if not by_fan_out or len(tensor.source.regions) > 1 or region.geometry.fan is not None:
         return None
     if not _PACKED.search(tensor.name):
         return None
     return (
-        "several projections side by side are taken for one of their fan_out together, which"
-        ' makes their weights smaller: state "parts", one a projection, or "fan"'
+        "several projections in one tensor get the fan_out of all of them together, which makes"
+        ' their weights smaller: state "parts", one for each projection, or "fan"'
     )
 
 
-def _transposed(tensor: PlannedTensor, region: Region) -> str | None:
-    """PyTorch's rule takes a transposed convolution's outputs for its inputs."""
+def _transposed_convolution(tensor: PlannedTensor, region: Region) -> str | None:
+    """Without a layout, the inputs of a transposed convolution count as its outputs."""
     geometry = region.geometry
     if geometry.layout or geometry.fan or not 3 <= len(geometry.shape) <= 5 or not _by_fan(region):
         return None
@@ -80,58 +81,58 @@ def _transposed(tensor: PlannedTensor, region: Region) -> str | None:
     )
 
 
-def _cuts_nothing(tensor: PlannedTensor, region: Region) -> str | None:
-    """Absolute bounds far outside the law."""
+def _truncates_nothing(tensor: PlannedTensor, region: Region) -> str | None:
+    """The absolute bounds are outside the range of the distribution."""
     law = region.law
     if not isinstance(law, TruncatedNormal) or law.std == 0.0 or law.last - law.first < 2**32 - 1:
         return None
     return (
-        "the bounds lie beyond everything that the normal law reaches, so nothing is cut: give"
+        "the bounds are outside the range of the normal distribution, so nothing is truncated: give"
         ' them in standard deviations, "bounds_in": "sigma"'
     )
 
 
-def _plain_in_keras(tensor: PlannedTensor, region: Region) -> str | None:
-    """The layout is Keras's or JAX's, whose initializers of this name are truncated."""
+def _plain_normal_in_keras(tensor: PlannedTensor, region: Region) -> str | None:
+    """The layout is that of Keras or JAX, whose initializers of this name are truncated."""
     layout, scheme = region.geometry.layout or "", region.scheme
-    if not layout.endswith("IO") or scheme.scheme not in _DISTRIBUTED:
+    if not layout.endswith("IO") or scheme.scheme not in _DISTRIBUTION_SUFFIXED:
         return None
     if not isinstance(region.law, Normal):
         return None
     return (
-        f"{scheme.scheme}_normal is a plain normal, and Keras's and JAX's of that name is cut at 2"
-        f' sigma: for theirs write "{scheme.scheme}_truncated_normal"'
+        f"{scheme.scheme}_normal is a plain normal, but Keras and JAX truncate it at 2 sigma:"
+        f' to match them, use "{scheme.scheme}_truncated_normal"'
     )
 
 
 def _vector(tensor: PlannedTensor, region: Region) -> str | None:
-    """A vector's fans are 1 and its length."""
+    """The fans of a vector are 1 and its length."""
     if len(region.geometry.shape) != 1 or region.geometry.fan or not _by_fan(region):
         return None
     return (
-        "one axis has a fan of 1 in one direction: a bias takes zeros, or the layer's own"
-        ' "fan": {"in": ..., "out": ...}'
+        "a tensor of one axis has a fan of 1 in one direction: for a bias, use zeros or state the"
+        ' fans of its layer, "fan": {"in": ..., "out": ...}'
     )
 
 
 def _rectified_head(tensor: PlannedTensor, region: Region) -> str | None:
-    """The gain of a rectifier where none follows."""
+    """The init has the gain of ReLU, but no ReLU follows."""
     if getattr(region.scheme, "nonlinearity", getattr(region.scheme, "gain", None)) != "relu":
         return None
     if len(region.geometry.shape) < 2 or not _HEAD.search(tensor.name):
         return None
     return (
-        "no ReLU follows a head whose outputs go to a softmax or a loss, and its gain doubles"
-        " their variance: lecun or xavier keep it"
+        "no ReLU follows a head whose outputs go to a softmax or a loss, but the init has the gain"
+        " of ReLU, which doubles their variance: use lecun or xavier"
     )
 
 
 _CHECKS: tuple[Callable[[PlannedTensor, Region], str | None], ...] = (
-    _too_fine,
-    _packed,
-    _transposed,
-    _cuts_nothing,
-    _plain_in_keras,
+    _subnormal_std,
+    _packed_projections,
+    _transposed_convolution,
+    _truncates_nothing,
+    _plain_normal_in_keras,
     _vector,
     _rectified_head,
 )
@@ -143,9 +144,9 @@ def _mode(region: Region) -> object:
 
 
 def _by_fan(region: Region) -> bool:
-    """Whether the law's spread follows from a fan."""
-    named = {"xavier", "lecun", "siren", "spectral_mup"}
-    if region.scheme.scheme not in named and _mode(region) is None:
+    """Whether the std is computed from a fan."""
+    schemes = {"xavier", "lecun", "siren", "spectral_mup"}
+    if region.scheme.scheme not in schemes and _mode(region) is None:
         return False
     try:
         return bool(region.geometry.fans)

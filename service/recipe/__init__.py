@@ -1,4 +1,4 @@
-"""The wire language: strict JSON is parsed to a frozen `Recipe`. Planning gives it a meaning."""
+"""The wire language: strict JSON is parsed to a frozen `Recipe`, which the plan interprets."""
 
 from service.recipe.model import Recipe
 from service.recipe.parse import document_of, parse

@@ -8,7 +8,7 @@ from service.errors import UnreadableLink
 from service.recipe.model import Recipe
 
 MAX_LINK = 4_096
-"""Most characters of a link: browsers, proxies and chat programs pass on as many."""
+"""Most characters of a link; browsers, proxies and chat programs pass on links of this length."""
 
 _CHANGED = "the link is not base64url of a zlib-compressed recipe: it was truncated or changed"
 
@@ -34,7 +34,7 @@ def text_of(link: str) -> bytes:
     try:
         packed = base64.b64decode(link + "=" * (-len(link) % 4), altchars=b"-_", validate=True)
         stream = zlib.decompressobj()
-        text = stream.decompress(packed)  # at most a thousand times as long
+        text = stream.decompress(packed)  # expands at most a thousandfold
     except (binascii.Error, ValueError, zlib.error):
         raise UnreadableLink(_CHANGED) from None
     if not stream.eof or stream.unused_data:

@@ -1,4 +1,4 @@
-"""The recipe as frozen pydantic models: what a client sends. Planning gives it a meaning."""
+"""The recipe as frozen pydantic models: what a client sends and the plan interprets."""
 
 import hashlib
 import re
@@ -20,7 +20,8 @@ def _seed_from_text(seed: Any) -> Any:
     if isinstance(seed, str):
         if not _SEED_TEXT.fullmatch(seed):
             raise PydanticCustomError(
-                "seed_text", "a seed in a string is its decimal digits: no sign, no leading zero"
+                "seed_text",
+                "a seed in a string must be decimal digits, with no sign and no leading zero",
             )
         return int(seed)
     return seed
@@ -47,7 +48,7 @@ class Rule(Strict):
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if self.init is None and self.dtype is None and self.fan is None:
-            raise PydanticCustomError("empty_rule", "a rule sets init, dtype or fan")
+            raise PydanticCustomError("empty_rule", "a rule must set init, dtype or fan")
         return self
 
 

@@ -43,7 +43,7 @@ def parse(source: bytes | str | Mapping[str, Any], limits: Limits | None = None)
 
     Args:
         source: The JSON text, or its document as Python objects.
-        limits: What it may ask for; the defaults if left out.
+        limits: The limits of the recipe; the defaults if left out.
 
     Raises:
         RecipeTooLarge: More text than ``max_body_bytes``.
@@ -72,26 +72,25 @@ def document_of(kind: type[Document], text: bytes, limits: Limits) -> Document:
     """
     document, problems = read(text, limits)
     try:
-        made = kind.model_validate_json(text)
+        model = kind.model_validate_json(text)
     except ValidationError as error:
         listed = error.errors(include_url=False)
-        if (
-            listed[0]["type"] == "json_invalid"
-        ):  # a lone surrogate: json accepts it, pydantic does not
+        if listed[0]["type"] == "json_invalid":  # a lone surrogate, which json accepts
             raise MalformedRecipe(f"not JSON: {truncate(listed[0]['msg'])}") from None
         found = _merged(_problem(entry, document, kind) for entry in _all(listed, document, limits))
-        said = {problem.pointer for problem in found}
-        problems = found + [problem for problem in problems if problem.pointer not in said]
+        pointers = {problem.pointer for problem in found}
+        problems = found + [each for each in problems if each.pointer not in pointers]
     if problems:
         raise InvalidRecipe(problems[: limits.max_errors])
-    return made
+    return model
 
 
 def _all(listed: list[Any], document: Any, limits: Limits) -> list[Any]:
     """Add the errors of the other tensors to those of the first bad one.
 
-    Validation of a recipe's arrays stops at the first bad item, because a hundred thousand errors
-    would take gigabytes. As many as are reported are found here, a tensor at a time.
+    Validation of an array stops at the first bad item, because a hundred thousand errors would
+    take gigabytes. The other tensors are validated here, one at a time, until there are enough
+    errors to report.
     """
     first = next((entry["loc"] for entry in listed if _in_tensor(entry["loc"])), None)
     if first is None:
@@ -129,7 +128,7 @@ def _merged(problems: Iterable[Problem]) -> list[Problem]:
     details: dict[str, list[str]] = {}
     for problem in problems:
         details.setdefault(problem.pointer, []).append(problem.detail)
-    return [Problem(pointer, "; or ".join(said)) for pointer, said in details.items()]
+    return [Problem(pointer, "; or ".join(texts)) for pointer, texts in details.items()]
 
 
 class _Member(NamedTuple):
@@ -140,7 +139,7 @@ class _Member(NamedTuple):
 
 
 def _member(steps: list[str | int], before: str | int | None, step: str | int) -> _Member | None:
-    """Return the member of a union that a step of pydantic's location names, or None."""
+    """Return the union member that a step of pydantic's location names, or None."""
     if len(steps) == 2 and steps[0] == "layers" and step in LAYERS:
         return _Member(str(step), list(LAYERS[str(step)].model_fields))
     table = _UNIONS.get(str(before), {})
@@ -150,14 +149,14 @@ def _member(steps: list[str | int], before: str | int | None, step: str | int) -
 
 
 def _problem(entry: Any, document: Any, kind: type[BaseModel]) -> Problem:
-    """Convert an error of pydantic's, whose location also names union members."""
+    """Convert an error of pydantic. Its location also names union members."""
     steps: list[str | int] = []
     node: Any = document
     member: _Member | None = None
     for before, step in itertools.pairwise((None, *entry["loc"])):
-        tried = _member(steps, before, step)
-        if tried and (member is None or tried.name != member.name):
-            member = tried  # not a place in the document
+        candidate = _member(steps, before, step)
+        if candidate and (member is None or candidate.name != member.name):
+            member = candidate  # not a place in the document
         elif _has(node, step):
             node = node[step]
             steps.append(step)

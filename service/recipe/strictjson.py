@@ -1,7 +1,7 @@
 """Strict JSON: only what every parser reads in the same way.
 
 Python's parser accepts NaN, duplicate keys, UTF-16 with a byte order mark and any depth. If two
-parsers read a text differently, one thing is checked and another is carried out.
+parsers read a text differently, what is validated is not what is executed.
 
 Source: RFC 8259; RFC 7493 (I-JSON) for the numbers and names that interoperate.
 """
@@ -24,7 +24,7 @@ def pointer(*steps: str | int) -> str:
     return "".join("/" + truncate(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-_MOST_MEMBERS = 65_536
+_MAX_MEMBERS = 65_536
 """Most members of one object. Metadata may have many; errors for unknown ones take memory."""
 
 
@@ -36,7 +36,7 @@ class _Suspects:
     """Objects with a duplicate key and integers that are too large, to be located later."""
 
     def __init__(self) -> None:
-        # The objects are kept, because the id of a dropped one could be reused.
+        # The objects are kept, because the id of a freed object could be reused.
         self.duplicates: dict[int, tuple[str, dict[str, Any]]] = {}
         self.large = False
 
@@ -79,7 +79,7 @@ def read(text: bytes, limits: Limits) -> tuple[Any, list[Problem]]:
 
     Returns:
         The document, and a problem for each integer (except ``seed``) that not every JSON client
-        can hold.
+        represents exactly.
 
     Raises:
         RecipeTooLarge: More bytes than the limit.
@@ -106,11 +106,11 @@ def read(text: bytes, limits: Limits) -> tuple[Any, list[Problem]]:
         ) from None
     except RecursionError:
         raise _too_deep(limits) from None
-    except ValueError:  # Python's guard against quadratic conversion
+    except ValueError:  # Python limits digits, because conversion takes quadratic time
         raise MalformedRecipe(
-            "not JSON that can be held: an integer of thousands of digits"
+            "an integer has thousands of digits: the largest is 2^64 - 1, in seed"
         ) from None
-    _check_form(document, limits)
+    _check_nesting(document, limits)
     if suspects.duplicates:
         raise _duplicate(document, suspects)
     return document, _large_integers(document) if suspects.large else []
@@ -132,15 +132,15 @@ def _too_deep(limits: Limits) -> MalformedRecipe:
     )
 
 
-def _check_form(document: Any, limits: Limits) -> None:
-    """Refuse nesting and objects that no recipe has, before parsing."""
+def _check_nesting(document: Any, limits: Limits) -> None:
+    """Raise if a document is nested too deeply or an object has too many members."""
     level = [document]
     for _ in range(limits.max_depth + 1):
         containers = [node for node in level if isinstance(node, dict | list)]
         if not containers:
             return
-        if any(len(node) > _MOST_MEMBERS for node in containers if isinstance(node, dict)):
-            raise InvalidRecipe([Problem("", f"an object has more than {_MOST_MEMBERS} members")])
+        if any(len(node) > _MAX_MEMBERS for node in containers if isinstance(node, dict)):
+            raise InvalidRecipe([Problem("", f"an object has more than {_MAX_MEMBERS} members")])
         level = [
             child
             for node in containers
@@ -151,11 +151,11 @@ def _check_form(document: Any, limits: Limits) -> None:
 
 def _walk(document: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Yield (steps, node) for every node, outermost first."""
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
-    while waiting:
-        steps, node = waiting.pop()
+    pending: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
+    while pending:
+        steps, node = pending.pop()
         yield steps, node
-        waiting.extend(((*steps, key), child) for key, child in reversed(_members(node)))
+        pending.extend(((*steps, key), child) for key, child in reversed(_members(node)))
 
 
 def _members(node: Any) -> list[tuple[str | int, Any]]:
@@ -177,7 +177,7 @@ def _large_integers(document: Any) -> list[Problem]:
         Problem(
             pointer(*steps),
             f"{truncate(node)} is an integer outside +-(2^53 - 1), which not every JSON client"
-            " holds",
+            " represents exactly",
         )
         for steps, node in _walk(document)
         if type(node) in (int, float) and _is_large_integer(node) and steps not in _SEEDS

@@ -17,7 +17,7 @@ from service.registry.sqlite import SQLite
 if TYPE_CHECKING:
     from service.registry.postgres import PostgreSQL
 
-_LONGEST = 300
+_MAX_MESSAGE = 300
 """Most characters of a driver's message that are repeated."""
 
 
@@ -37,7 +37,7 @@ class Database:
             parsed = make_url(url)
         except (ArgumentError, ValueError):
             raise ValueError("the registry's database_url cannot be read as a URL") from None
-        self._kind = _kind(parsed, wait)
+        self._backend = _backend_of(parsed, wait)
         self._secrets = _secrets(parsed)
         self._wait = wait
         self._is_ready = False
@@ -53,21 +53,21 @@ class Database:
             with within(self._wait):
                 if not self._is_ready:
                     self._make_ready()
-                with self._kind.engine.begin() as connection:
+                with self._backend.engine.begin() as connection:
                     yield connection
         except (DBAPIError, NoConnectionLeft, OSError) as error:
-            self._is_ready = False  # it may be another database when it responds again
-            raise RegistryUnavailable(self._kind.explain(self._cause(error))) from None
+            self._is_ready = False  # when it responds again, it may be another database
+            raise RegistryUnavailable(self._backend.explain(self._cause(error))) from None
 
     def close(self) -> None:
         """Close the connections."""
-        self._kind.engine.dispose()
+        self._backend.engine.dispose()
 
     def _make_ready(self) -> None:
-        with self._kind.engine.begin() as connection:
+        with self._backend.engine.begin() as connection:
             version = _version(connection)
             if version is None:
-                connection.exec_driver_sql(self._kind.lock)
+                connection.exec_driver_sql(self._backend.lock)
                 version = _version(connection) or _make_tables(connection)
         if version != VERSION:
             raise RegistryUnavailable(
@@ -82,10 +82,10 @@ class Database:
         text = str(error.orig if isinstance(error, DBAPIError) else error)
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return " ".join(text.split())[:_LONGEST]
+        return " ".join(text.split())[:_MAX_MESSAGE]
 
 
-def _kind(url: URL, wait: float) -> "SQLite | PostgreSQL":
+def _backend_of(url: URL, wait: float) -> "SQLite | PostgreSQL":
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         return SQLite(url, wait)
     if url.drivername not in {"postgresql", "postgresql+psycopg"}:

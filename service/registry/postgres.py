@@ -15,8 +15,8 @@ from service.registry.deadline import remaining
 
 Result = TypeVar("Result")
 
-_SHORTEST = 2
-"""Least seconds that psycopg waits for a connection."""
+_MIN_TIMEOUT = 2
+"""The shortest connection timeout in seconds that psycopg supports."""
 
 
 class PostgreSQL:
@@ -27,9 +27,7 @@ class PostgreSQL:
         wait: Seconds to wait for a connection, a response or a lock.
     """
 
-    lock = (
-        "SELECT pg_advisory_xact_lock(7310310220151)"  # an arbitrary number that others do not use
-    )
+    lock = "SELECT pg_advisory_xact_lock(7310310220151)"  # an arbitrary number, only used here
 
     def __init__(self, url: URL, wait: float) -> None:
         self._wait = wait
@@ -48,26 +46,26 @@ class PostgreSQL:
         event.listen(self.engine, "do_connect", self._connect)
 
     def explain(self, cause: str) -> str:
-        """Return what went wrong."""
+        """Return an error message."""
         return f"the registry's database does not answer: {cause}"
 
     def _connect(self, _: Any, __: Any, arguments: Any, options: Any) -> "_Connection":
         left = min(self._wait, remaining())
         if left <= 0:
             raise _TooSlow("no answer in time")
-        options["connect_timeout"] = max(_SHORTEST, math.ceil(left))
+        options["connect_timeout"] = max(_MIN_TIMEOUT, math.ceil(left))
         connection = _Connection.connect(*arguments, **options)
         try:
             connection.autocommit = True
-            self._bound(connection)
+            self._set_timeouts(connection)
             connection.autocommit = False
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _bound(self, connection: "_Connection") -> None:
-        """Set a timeout in the server, too, so that it holds no locks for a client that is gone."""
+    def _set_timeouts(self, connection: "_Connection") -> None:
+        """Set timeouts in the server too, so that it holds no locks for a client that is gone."""
         for name, seconds in (
             ("statement_timeout", self._wait),
             ("idle_in_transaction_session_timeout", 2 * self._wait),
@@ -80,9 +78,9 @@ class _Connection(psycopg.Connection[Any]):
     """A connection that is closed if a response does not arrive in time."""
 
     def wait(self, gen: Generator[Any, Any, Result], *args: Any, **options: Any) -> Result:
-        """Run a generator of psycopg's, which it calls for everything that it sends."""
+        """Run a generator of psycopg, which does all communication."""
         try:
-            return super().wait(_hurried(gen), *args, **options)
+            return super().wait(_until_deadline(gen), *args, **options)
         except _TooSlow:
             self.close()
             raise
@@ -92,14 +90,14 @@ class _TooSlow(psycopg.OperationalError):
     """The server did not respond in time."""
 
 
-def _hurried(steps: Generator[Any, Any, Result]) -> Generator[Any, Any, Result]:
+def _until_deadline(steps: Generator[Any, Any, Result]) -> Generator[Any, Any, Result]:
     """Run a generator until the call's deadline."""
     try:
-        wish = next(steps)
+        wait_for = next(steps)
         while True:
-            granted = yield wish
+            ready = yield wait_for
             if remaining() <= 0:
                 raise _TooSlow("no answer in time")
-            wish = steps.send(granted)
+            wait_for = steps.send(ready)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]

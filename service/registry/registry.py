@@ -82,13 +82,13 @@ class Registry:
         if not self._has_recipe(recipe_id):
             raise UnknownRecipe(f"no recipe {truncate(recipe_id)} is stored here")
         number = 1 if latest is None else latest.number + 1
-        made = Revision(namespace, name, number, recipe_id, datetime.now(UTC))
-        if self._add(REVISIONS, **asdict(made)):
-            return made, True
-        # The primary key decides between writers: the second finds the number taken.
-        others = self.revision(namespace, name, number)
-        if others is not None and others.recipe_id == recipe_id:
-            return others, False
+        revision = Revision(namespace, name, number, recipe_id, datetime.now(UTC))
+        if self._add(REVISIONS, **asdict(revision)):
+            return revision, True
+        # The primary key decides between concurrent writers: the number of the second is taken.
+        existing = self.revision(namespace, name, number)
+        if existing is not None and existing.recipe_id == recipe_id:
+            return existing, False
         raise RevisionConflict(
             f"another writer made revision {number} of {truncate(f'{namespace}/{name}')}"
         )
@@ -102,8 +102,8 @@ class Registry:
 
     def revision_of(self, namespace: str, name: str, prefix: str) -> Revision | None:
         """Return the newest revision of a name whose recipe's id has the prefix."""
-        begins = func.substr(REVISIONS.c.recipe_id, 1, len(prefix)) == prefix
-        query = _history(namespace, name).where(begins).limit(1)
+        matches = func.substr(REVISIONS.c.recipe_id, 1, len(prefix)) == prefix
+        query = _history(namespace, name).where(matches).limit(1)
         return next(iter(self._revisions(query)), None)
 
     def revisions(
@@ -115,7 +115,7 @@ class Registry:
             namespace: Namespace of the name.
             name: Name in the namespace.
             before: Only those with smaller numbers.
-            limit: Most revisions or names to return.
+            limit: Most revisions to return.
         """
         query = _history(namespace, name).limit(limit)
         if before is not None:
@@ -134,14 +134,16 @@ class Registry:
         Args:
             namespace: Only names in it.
             after: Only names after this namespace and name.
-            limit: Most revisions or names to return.
+            limit: Most names to return.
         """
         columns = REVISIONS.c.namespace, REVISIONS.c.name
         newest = select(*columns, func.max(REVISIONS.c.number)).group_by(*columns)
         if namespace is not None:
-            newest = newest.where(REVISIONS.c.namespace == _sent(namespace))
+            newest = newest.where(REVISIONS.c.namespace == _without_nul(namespace))
         if after is not None:
-            newest = newest.where(tuple_(*columns) > (_sent(after[0]), _sent(after[1])))
+            newest = newest.where(
+                tuple_(*columns) > (_without_nul(after[0]), _without_nul(after[1]))
+            )
         keys = newest.order_by(*columns).limit(limit).subquery()
         chosen = tuple_(*columns, REVISIONS.c.number).in_(select(keys))
         return self._revisions(select(REVISIONS).where(chosen).order_by(*columns))
@@ -169,7 +171,7 @@ class Registry:
             return connection.scalar(query)
 
     def _add(self, table: Table, **values: object) -> bool:
-        """Insert a row; return whether it is new. It is committed then."""
+        """Insert and commit a row; return whether it is new."""
         with self._database.begin() as connection:
             row = _INSERT[connection.dialect.name](table).values(**values).on_conflict_do_nothing()
             counted = connection.execute(row, execution_options={"preserve_rowcount": True})
@@ -187,16 +189,18 @@ class Registry:
 def _history(namespace: str, name: str) -> Select[Any]:
     return (
         select(REVISIONS)
-        .where(REVISIONS.c.namespace == _sent(namespace), REVISIONS.c.name == _sent(name))
+        .where(
+            REVISIONS.c.namespace == _without_nul(namespace), REVISIONS.c.name == _without_nul(name)
+        )
         .order_by(REVISIONS.c.number.desc())
     )
 
 
-def _utc(moment: datetime) -> datetime:
-    """Return a time in UTC: SQLite returns no zone, PostgreSQL that of its session."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _utc(time: datetime) -> datetime:
+    """Return a time in UTC. SQLite returns times without a zone, PostgreSQL in its session's."""
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _sent(word: str) -> str:
-    """Replace NUL, which PostgreSQL does not accept, by one that also sorts before names."""
+def _without_nul(word: str) -> str:
+    """Replace NUL, which PostgreSQL does not accept, by U+0001, which also sorts before names."""
     return word.replace("\0", "\x01")

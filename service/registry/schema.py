@@ -1,4 +1,4 @@
-"""The tables. A change of them raises `VERSION`, so that no release misreads another's data.
+"""The tables. A change increments `VERSION`, so that no release misreads another's data.
 
 A recipe's text is stored as bytes, because its id is a hash of exactly these bytes and a database
 with another encoding would convert text. All other text is compared by code point in both
@@ -25,8 +25,8 @@ LARGEST = 2**31 - 1
 
 METADATA = MetaData()
 
-_WORD = String().with_variant(String(collation="C"), "postgresql")
-_MOMENT = DateTime(timezone=True)
+_TEXT = String().with_variant(String(collation="C"), "postgresql")
+_TIMESTAMP = DateTime(timezone=True)
 
 SCHEMA = Table(
     "tensorseed_schema",
@@ -37,24 +37,24 @@ SCHEMA = Table(
 RECIPES = Table(
     "recipes",
     METADATA,
-    Column("id", _WORD, primary_key=True),
+    Column("id", _TEXT, primary_key=True),
     Column("text", LargeBinary, nullable=False),
-    Column("created", _MOMENT, nullable=False),
+    Column("created", _TIMESTAMP, nullable=False),
 )
 
 REVISIONS = Table(
     "revisions",
     METADATA,
-    Column("namespace", _WORD, primary_key=True),
-    Column("name", _WORD, primary_key=True),
+    Column("namespace", _TEXT, primary_key=True),
+    Column("name", _TEXT, primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("recipe_id", _WORD, ForeignKey(RECIPES.c.id), nullable=False),
-    Column("created", _MOMENT, nullable=False),
+    Column("recipe_id", _TEXT, ForeignKey(RECIPES.c.id), nullable=False),
+    Column("created", _TIMESTAMP, nullable=False),
 )
 
 DIGESTS = Table(
     "digests",
     METADATA,
-    Column("key", _WORD, primary_key=True),
+    Column("key", _TEXT, primary_key=True),
     Column("document", Text, nullable=False),
 )

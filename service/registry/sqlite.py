@@ -37,12 +37,12 @@ class SQLite:
         event.listen(self.engine, "connect", _prepare)
 
     def explain(self, cause: str) -> str:
-        """Return what went wrong, and a fix."""
+        """Return an error message, with a fix."""
         if "is locked" in cause:
             return f"the registry {self._path} was locked for more than {self._wait:g} s: {cause}"
         return (
             f"the registry {self._path} cannot be used: {cause}; its folder, data_dir"
-            " (TENSORSEED_DATA_DIR), has to be one that can be written"
+            " (TENSORSEED_DATA_DIR), must be writable"
         )
 
     def _make_folder(self, *_: Any) -> None:

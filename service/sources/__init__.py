@@ -1,7 +1,7 @@
-"""Where the values of a planned tensor come from: one kind of source a file.
+"""Where the values of a planned tensor come from. Each kind of source has its own file.
 
-`Drawn` values are computed by generator v1, `Transposed` ones are those in another order of axes,
-`Copied` ones are read from a donor. Each is a `Source`; a new kind is a file here.
+`Drawn` computes values with generator v1, `Transposed` stores drawn values in another order of
+axes, and `Copied` reads values from a donor. Each implements `Source`.
 """
 
 from service.sources.copied import Copied

@@ -1,4 +1,4 @@
-"""Memory that values are written to: reused as soon as nothing refers to it any more."""
+"""Memory for values. A block is reused as soon as nothing refers to it any more."""
 
 import mmap
 import threading
@@ -8,33 +8,33 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST = 1 << 16
-"""Bytes of the smallest block."""
+MIN_BLOCK_BYTES = 1 << 16
+"""Size of the smallest block in bytes."""
 
-_KEPT = 4
-"""Free blocks of each size that are kept; further ones are returned to the system at once."""
+_MAX_FREE_BLOCKS = 4
+"""The most free blocks of each size that are kept; others are returned to the system at once."""
 
-# Private, so that a forked process does not share its parent's chunks.
+# Private, so that a forked process does not share the chunks of its parent.
 _PRIVATE = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
 )
 
 
 def pages(nbytes: int) -> NDArray[np.uint8]:
-    """Return fresh memory of the system: uint8, shape (nbytes,), at least one byte."""
+    """Allocate memory from the system: uint8, shape (nbytes,), at least one byte."""
     return np.frombuffer(mmap.mmap(-1, nbytes, **_PRIVATE), dtype=np.uint8)
 
 
 class Buffers:
-    """Blocks of memory for all streams of a process, under one budget.
+    """Blocks of memory that all streams of a process share, with one budget.
 
-    Nobody releases a block: it is free again when the array and every memoryview of it are gone.
-    So a transport that has not sent a chunk yet keeps it, however it buffers, and no chunk is
+    Blocks are not released explicitly: a block is free again once its array and all memoryviews of
+    it are garbage-collected. So a chunk stays valid while a transport buffers it, and is never
     overwritten while it is read.
 
     Args:
-        budget: Bytes that may be in use before `affords` says no.
-        allocate: Allocates a block; this process's memory if left out.
+        budget: The bytes that may be in use before `affords` returns False.
+        allocate: Allocates a block; from the system if left out.
 
     >>> buffers = Buffers(budget=1 << 20)
     >>> chunk = buffers.take(1 << 16).data
@@ -54,11 +54,11 @@ class Buffers:
         self._lock = threading.RLock()
 
     def affords(self, nbytes: int) -> bool:
-        """Return whether ``nbytes`` more stay within the budget."""
+        """Return whether ``nbytes`` more would stay within the budget."""
         return self.in_use + _block_size(nbytes) <= self.budget
 
     def take(self, nbytes: int) -> NDArray[np.uint8]:
-        """Return uint8, shape (nbytes,), with arbitrary content; beyond the budget, too."""
+        """Return uint8, shape (nbytes,), with arbitrary content, even beyond the budget."""
         size = _block_size(nbytes)
         free = self._free.setdefault(size, [])
         try:
@@ -68,7 +68,7 @@ class Buffers:
         with self._lock:
             self.in_use += size
         array = block[:nbytes]
-        # Memoryviews of an array hold it, so it ends with the last of them.
+        # Memoryviews of an array keep it alive, so it is finalized after the last of them.
         weakref.finalize(array, self._release, block).atexit = False
         return array
 
@@ -76,7 +76,7 @@ class Buffers:
         with self._lock:
             self.in_use -= len(block)
         free = self._free.setdefault(len(block), [])
-        if len(free) < _KEPT:
+        if len(free) < _MAX_FREE_BLOCKS:
             free.append(block)
 
     def trim(self) -> None:
@@ -85,4 +85,4 @@ class Buffers:
 
 
 def _block_size(nbytes: int) -> int:
-    return max(SMALLEST, 1 << (nbytes - 1).bit_length())
+    return max(MIN_BLOCK_BYTES, 1 << (nbytes - 1).bit_length())

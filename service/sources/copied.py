@@ -1,4 +1,4 @@
-"""Values copied from a donor: a trained network's file, cast to the planned dtype."""
+"""Values copied from a donor, the file of a trained network, and cast to the planned dtype."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Copied:
     """The values of a donor's tensor of the same shape.
 
     Args:
-        donor: The tensor; its file stays open for as long as the plan is used.
-        dtype: The planned tensor's, to which the donor's values can be cast.
+        donor: The donor's tensor; its file must stay open while the plan is used.
+        dtype: The dtype of the planned tensor, to which the donor's values can be cast.
     """
 
     donor: DonorTensor
@@ -32,28 +32,28 @@ class Copied:
 
     @property
     def full_shape(self) -> tuple[int, ...]:
-        """The donor's tensor's dimensions: it is copied as a whole."""
+        """Dimensions of the donor's tensor, which is always copied as a whole."""
         return self.donor.shape
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """None: nothing is drawn."""
+        """Empty, because no value is drawn."""
         return ()
 
-    held_regions = regions
+    block_regions = regions
 
     def details(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Return that the values are a donor's, and their dtype there."""
+        """Return the scheme ``donor`` and the donor's dtype."""
         return {"scheme": "donor", "donor_dtype": self.donor.dtype}
 
     def demands(self) -> Iterator[tuple[str, int]]:
-        """Yield nothing: copying needs no work beyond its elements."""
+        """Yield nothing, because copying needs no extra work."""
         return iter(())
 
     def fill(self, first: int, out: NDArray[np.uint8], backend: Backend, memo: Memo) -> None:
-        """Write elements as the file stores them: see `Source.fill`.
+        """Write elements in the format of the file: see `Source.fill`.
 
         Raises:
-            UnreadableFile: The donor's file became shorter while it was read.
+            UnreadableFile: The donor's file was truncated while it was read.
         """
         self.donor.fill(first, out, self.dtype)

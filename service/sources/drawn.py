@@ -1,4 +1,4 @@
-"""Values drawn by generator v1: a block of a tensor in the order of its draws."""
+"""Values drawn by generator v1: a block of a tensor, in the order in which it is drawn."""
 
 import math
 import struct
@@ -18,33 +18,33 @@ from service.numerics.positions import coordinate_on
 
 
 class Backend(Protocol):
-    """Computes drawn values into host memory; every backend computes the same bits."""
+    """Computes drawn values into host memory. All backends compute the same bits."""
 
     name: str
 
     def fill(self, drawn: "Drawn", first: int, out: NDArray[np.uint8], memo: Memo) -> None:
-        """Write elements of a block as the file stores them.
+        """Write elements of a block in the format of the file.
 
         Args:
             drawn: The block.
-            first: Index in the block, row-major, of the first element.
-            out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
-            memo: Results that chunks of the same file share.
+            first: Row-major index in the block of the first element.
+            out: uint8, shape (n * dtype size,): space for n whole elements, with any alignment.
+            memo: Cache of results that chunks of the same file share.
         """
 
     def allocate(self, nbytes: int) -> NDArray[np.uint8]:
-        """Return memory that it writes to fastest: uint8, shape (nbytes,), at least one byte."""
+        """Return the memory that it writes fastest: uint8, shape (nbytes,), at least one byte."""
 
 
 class Region(NamedTuple):
-    """A stretch of one axis under one law; a tensor without ``parts`` is a single region.
+    """A range of one axis that has one law. A tensor without ``parts`` is a single region.
 
     Args:
-        start: First coordinate on the tensor's cut axis.
-        stop: Coordinate after the last.
+        start: First coordinate on the axis that the regions divide.
+        stop: Coordinate after the last one.
         law: The distribution of its elements.
         scheme: The scheme that resolved to the law.
-        geometry: What the scheme was resolved for.
+        geometry: The shape, layout and fans for which the scheme was resolved.
     """
 
     start: int
@@ -55,22 +55,22 @@ class Region(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """The law's name and its parameters as float64 in 16 hexadecimal digits each."""
+        """Name of the law and its parameters, each a float64 in 16 hexadecimal digits."""
         values = self.law.parameters
         return f"{self.law.name}({struct.pack(f'>{len(values)}d', *values).hex(',', 8)})"
 
 
 class Drawn(NamedTuple):
-    """A block of a tensor whose values generator v1 draws, row-major in the order of the draws.
+    """A block of a tensor that generator v1 draws; row-major, in the order of the draws.
 
     Args:
-        dtype: How the values are stored.
-        full_shape: Dimensions of the tensor whose element indices choose the draws.
+        dtype: The dtype in which the values are stored.
+        full_shape: Dimensions of the full tensor, whose element indices determine the draws.
         block: [start, stop) on each axis: the part of the full tensor that is filled.
         stream: Random stream of the values.
-        mask: Random stream of everything else.
-        axis: The axis that the regions cut; 0 if there is one region.
-        regions: In order, covering the axis.
+        mask: Random stream of everything else, such as the positions of zeros.
+        axis: The axis that the regions divide; 0 if there is one region.
+        regions: The regions, in order. They cover the axis.
     """
 
     dtype: DType
@@ -83,25 +83,25 @@ class Drawn(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the block."""
+        """Size of the block in bytes."""
         return math.prod([stop - start for start, stop in self.block]) * self.dtype.size
 
     @property
     def cut(self) -> tuple[int, int]:
-        """(stride, size): an index's coordinate on the cut axis is index // stride % size."""
+        """(stride, size) of the divided axis: a coordinate is index // stride % size."""
         return coordinate_on(self.regions[0].geometry.shape, self.axis)
 
     @property
-    def held_regions(self) -> tuple[Region, ...]:
-        """All regions: a block in the order of its draws is explained as the full tensor is."""
+    def block_regions(self) -> tuple[Region, ...]:
+        """All regions, even those outside the block: it is explained like the full tensor."""
         return self.regions
 
     @property
     def identity(self) -> str:
-        """One line that decides the values: laws, stream and slice.
+        """One line that determines the values: ``law stream slice``.
 
-        ``law stream slice``, where several laws are ``axis:start-stop=law`` joined by ``;`` and the
-        slice is ``start:stop/dimension`` an axis, joined by ``,``.
+        Several laws are each written ``axis:start-stop=law`` and joined by ``;``. The slice is
+        ``start:stop/dimension`` for each axis, joined by ``,``.
         """
         if len(self.regions) == 1:
             laws = self.regions[0].identity
@@ -114,16 +114,16 @@ class Drawn(NamedTuple):
         return f"{laws} {self.stream.hex()} {block}\n"
 
     def details(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Return the full tensor's shape and the block, where ``shape`` is another."""
+        """Return the full shape and the block, if ``shape`` is not the full shape."""
         if shape == self.full_shape:
             return {}
         return {"full_shape": self.full_shape, "slice": self.block}
 
     def demands(self) -> Iterator[tuple[str, int]]:
-        """Yield (limit, amount) for what the laws need beyond one draw an element."""
+        """Yield (limit, amount) for the work of the laws beyond one draw per element."""
         for region in self.regions:
             yield from region.law.demands.items()
 
     def fill(self, first: int, out: NDArray[np.uint8], backend: Backend, memo: Memo) -> None:
-        """Write elements as the file stores them: see `Source.fill`."""
+        """Write elements in the format of the file: see `Source.fill`."""
         backend.fill(self, first, out, memo)

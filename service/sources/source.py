@@ -1,4 +1,4 @@
-"""What every source of values provides."""
+"""The interface of all sources of values."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -15,39 +15,39 @@ class Source(Protocol):
 
     @property
     def identity(self) -> str:
-        """One line that, with name, dtype and shape, decides the tensor's bytes.
+        """One line that determines the tensor's bytes, together with its name, dtype and shape.
 
-        The plan's digest is computed over these lines, so equal lines must mean equal bytes.
+        The digest of a plan is computed from these lines, so equal lines must mean equal bytes.
         """
 
     @property
     def full_shape(self) -> tuple[int, ...]:
-        """Dimensions of the whole tensor, of which the planned tensor may be a block."""
+        """Dimensions of the full tensor. The planned tensor may be a block of it."""
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """The distributions of the values, for explanations; empty if the values are not drawn."""
+        """The regions of the full tensor with their laws; empty if the values are not drawn."""
 
     @property
-    def held_regions(self) -> tuple[Region, ...]:
-        """Those of `regions` that the tensor's block can reach."""
+    def block_regions(self) -> tuple[Region, ...]:
+        """The `regions` that are reported for the planned tensor's block."""
 
     def details(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Return what ``POST /v1/plan`` reports of the source beside its regions; JSON-ready.
+        """Return what ``POST /v1/plan`` reports besides the regions, as a JSON-ready object.
 
         Args:
-            shape: The planned tensor's dimensions in the file.
+            shape: Dimensions of the planned tensor in the file.
         """
 
     def demands(self) -> Iterator[tuple[str, int]]:
-        """Yield (limit, amount): work beyond one draw an element, by the limit that caps it."""
+        """Yield (limit, amount) for work beyond one draw per element; ``limit`` restricts it."""
 
     def fill(self, first: int, out: NDArray[np.uint8], backend: Backend, memo: Memo) -> None:
-        """Write elements as the file stores them.
+        """Write elements in the format of the file.
 
         Args:
             first: Index of the first element, row-major in the file's shape.
-            out: uint8, shape (n * dtype size,): room for n whole elements, of any alignment.
+            out: uint8, shape (n * dtype size,): space for n whole elements, with any alignment.
             backend: Computes drawn values.
-            memo: Results that chunks of the same file share.
+            memo: Cache of results that chunks of the same file share.
         """

@@ -1,8 +1,9 @@
-"""Drawn values in another order of axes: computed in slabs, and transposed in memory.
+"""Drawn values in another order of axes: computed in slabs and transposed in memory.
 
-Neighbours in the file of a transposed tensor are far apart in its random stream. So a slab, some
-consecutive elements of the file, is drawn in the stream's order, transposed in memory and kept for
-the chunks that lie in it. A slab is computed in panels, so that several chunks share its work.
+Neighbouring elements in the file of a transposed tensor are far apart in its random stream. So the
+tensor is computed in slabs. A slab is a range of consecutive elements of the file. It is drawn in
+the order of the stream, transposed in memory, and kept for all chunks that overlap it. A slab is
+divided into panels, so that the threads that compute these chunks share the work.
 """
 
 import itertools
@@ -19,23 +20,24 @@ from service.numerics.memo import Memo
 from service.sources.buffers import Buffers
 from service.sources.drawn import Backend, Drawn, Region
 
-_PIECE = 1 << 21
-"""Least bytes of a slab, and about the bytes of a panel: those of a chunk."""
+_MIN_SLAB_BYTES = 1 << 21
+"""Least bytes of a slab, and about the bytes of a panel: the size of a chunk."""
 
-_ROWS = 128
-"""Least coordinates of its axis in a slab: as many draws are neighbours."""
+_MIN_ROWS = 128
+"""Least coordinates of a slab on its axis, so that as many draws are consecutive."""
 
-_LARGEST = 1 << 26
+_MAX_SLAB_BYTES = 1 << 26
 """Most bytes of a slab."""
 
-_RUN = 32
-"""Fewest neighbouring draws worth computing alone: below it their neighbours are drawn as well and
-dropped, which costs less."""
+_MIN_RUN = 32
+"""Fewest consecutive draws that are computed alone. Shorter runs are extended, and the extra draws
+are discarded, which costs less."""
 
 MEMORY = Buffers(budget=0)
-"""Memory of slabs, reused: fresh memory costs more than what is written to it."""
+"""Memory of slabs. It is reused, because allocating memory costs more than filling it."""
 
-# Its multiples are spread evenly over [0, 1), so concurrent callers start far from each other.
+# The fractional parts of its multiples are evenly distributed over [0, 1), so concurrent callers
+# start far from each other.
 _GOLDEN = 0.618033988749895
 
 _Block = list[tuple[int, int]]
@@ -47,7 +49,8 @@ class Transposed(NamedTuple):
     Args:
         drawn: The block, in the order of its draws.
         order: The drawn axes in the order in which the file stores them.
-        shuffle: A drawn axis and the order of its coordinates in the file, where that differs.
+        shuffle: A drawn axis and the order of its coordinates in the file; None if no axis is
+            shuffled.
     """
 
     drawn: Drawn
@@ -56,7 +59,7 @@ class Transposed(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """The drawn block's line and ``order 1,0``; ``shuffle 0:1,0,2`` if there is one."""
+        """The line of the drawn block, ``order 1,0``, and ``shuffle 0:1,0,2`` if there is one."""
         line = f"{self.drawn.identity[:-1]} order {','.join(map(str, self.order))}"
         if self.shuffle:
             line += f" shuffle {self.shuffle[0]}:{','.join(map(str, self.shuffle[1]))}"
@@ -73,8 +76,8 @@ class Transposed(NamedTuple):
         return self.drawn.regions
 
     @property
-    def held_regions(self) -> tuple[Region, ...]:
-        """The regions that the block can reach; all of them if the block is empty."""
+    def block_regions(self) -> tuple[Region, ...]:
+        """The regions that the block overlaps; all regions if the block is empty."""
         drawn = self.drawn
         if len(drawn.regions) == 1 or not drawn.nbytes:
             return drawn.regions
@@ -91,15 +94,15 @@ class Transposed(NamedTuple):
         return tuple(r for r in drawn.regions if r.start <= last and first < r.stop)
 
     def details(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Return what is reported of the drawn block, and the order of its axes in the file."""
+        """Return the details of the drawn block, and the order of its axes in the file."""
         return self.drawn.details(shape) | {"draw_order": self.order}
 
     def demands(self) -> Iterator[tuple[str, int]]:
-        """Yield what drawing the values demands."""
+        """Yield the demands of the drawn values."""
         return self.drawn.demands()
 
     def fill(self, first: int, out: NDArray[np.uint8], backend: Backend, memo: Memo) -> None:
-        """Write elements as the file stores them: see `Source.fill`."""
+        """Write elements in the format of the file: see `Source.fill`."""
         if not len(out):
             return
         slabs = _Slabs(self)
@@ -107,7 +110,7 @@ class Transposed(NamedTuple):
         while done < len(out):
             begin, block = slabs.at(at)
             make = partial(_Slab, self, begin, block, slabs.axis)
-            # The plan that owns the memo owns this source too, so its id stays its own.
+            # The plan owns the memo and this source, so the id is unique while the memo exists.
             slab = memo.get((id(self), begin), "slab", make)
             piece = slab.computed(backend, memo)[at - begin :][: len(out) - done]
             out[done : done + len(piece)] = piece
@@ -115,7 +118,9 @@ class Transposed(NamedTuple):
 
 
 class _Slabs:
-    """The slabs of a tensor: some coordinates of one axis, at one coordinate of all slower axes.
+    """The division of a tensor into slabs.
+
+    A slab covers some coordinates of one axis, at one coordinate of each slower axis.
 
     Args:
         source: The tensor.
@@ -126,18 +131,22 @@ class _Slabs:
         order, block = source.order, source.drawn.block
         self._sizes = [stop - start for start, stop in block]
         slower, row = 0, source.drawn.nbytes // self._sizes[order[0]]
-        while slower + 1 < len(order) and (row > _LARGEST // 8 or self._sizes[order[slower]] == 1):
+        while slower + 1 < len(order) and (
+            row > _MAX_SLAB_BYTES // 8 or self._sizes[order[slower]] == 1
+        ):
             slower += 1
             row //= self._sizes[order[slower]]
         self.axis = order[slower]
         self._slower = order[:slower]
         self._row, size = row, self._sizes[self.axis]
-        self._rows = max(1, min(size, max(-(-_PIECE // row), _ROWS), _LARGEST // row))
+        self._rows = max(
+            1, min(size, max(-(-_MIN_SLAB_BYTES // row), _MIN_ROWS), _MAX_SLAB_BYTES // row)
+        )
         if source.shuffle is not None and source.shuffle[0] == self.axis:
-            self._rows = size  # gates: few, and not in the order in which they are drawn
+            self._rows = size  # gates: few, and stored in another order than drawn
 
     def at(self, offset: int) -> tuple[int, _Block]:
-        """Return the offset of the slab that holds a byte, and its block of the drawn tensor."""
+        """Return the offset of the slab that contains a byte, and its block of the drawn tensor."""
         shuffle = self._source.shuffle
         axis_bytes = self._sizes[self.axis] * self._row
         place, rest = divmod(offset, axis_bytes)
@@ -156,13 +165,13 @@ class _Slabs:
 
 
 class _Slab:
-    """Consecutive elements of a file: a block of the drawn tensor, transposed.
+    """A range of consecutive elements of a file: a block of the drawn tensor, transposed.
 
     Args:
         source: The tensor.
-        begin: Offset in the tensor's bytes.
+        begin: Offset of the slab in the tensor's bytes.
         block: [start, stop) on each drawn axis.
-        axis: The drawn axis that varies slowest.
+        axis: The drawn axis that varies slowest in the slab.
     """
 
     def __init__(self, source: Transposed, begin: int, block: _Block, axis: int) -> None:
@@ -175,23 +184,23 @@ class _Slab:
         in_file = [self._sizes[a] for a in source.order]
         self._strides = _strides(in_file, source.order)
         shuffled = source.shuffle[0] if source.shuffle is not None else axis
-        # Panels cut the longest of the other axes.
+        # Panels divide the longest of the other axes.
         others = [a for a in source.order if a not in (axis, shuffled)]
         self._cut = max(others, key=self._sizes.__getitem__, default=axis)
-        panels = min(self._sizes[self._cut], self.nbytes // _PIECE) if others else 1
+        panels = min(self._sizes[self._cut], self.nbytes // _MIN_SLAB_BYTES) if others else 1
         self._step = -(-self._sizes[self._cut] // max(1, panels))
         self._panels = -(-self._sizes[self._cut] // self._step)
         self._done = Memo(self._panels)
         self._callers = itertools.count()
 
     def computed(self, backend: Backend, memo: Memo) -> NDArray[np.uint8]:
-        """Return its bytes in the file's order, once every panel is computed.
+        """Compute all panels and return the slab's bytes in the order of the file.
 
         Concurrent callers start with different panels, so they share the work.
 
         Args:
             backend: Computes drawn values.
-            memo: Results that chunks of the same file share.
+            memo: Cache of results that chunks of the same file share.
         """
         first = int(next(self._callers) * _GOLDEN % 1.0 * self._panels)
         for panel in range(first, first + self._panels):
@@ -220,22 +229,22 @@ class _Slab:
 
 def _elements(drawn: Drawn, block: _Block, backend: Backend, memo: Memo) -> NDArray[Any]:
     """Return a block of the drawn tensor, in the order of its draws."""
-    wider, kept, run = list(block), [slice(None)] * len(block), 1
+    wider, inner, run = list(block), [slice(None)] * len(block), 1
     for axis in reversed(range(len(block))):
         (start, stop), size = block[axis], drawn.full_shape[axis]
-        if run * (stop - start) >= _RUN or run * size > 4 * _RUN:
+        if run * (stop - start) >= _MIN_RUN or run * size > 4 * _MIN_RUN:
             break
-        wider[axis], kept[axis] = (0, size), slice(start, stop)
+        wider[axis], inner[axis] = (0, size), slice(start, stop)
         run *= size
     sizes = [high - low for low, high in wider]
-    straight = drawn._replace(block=tuple(wider))
-    elements = np.empty(straight.nbytes, dtype=np.uint8)
-    backend.fill(straight, 0, elements, memo)
-    return elements.view(f"u{drawn.dtype.size}").reshape(sizes)[tuple(kept)]
+    extended = drawn._replace(block=tuple(wider))
+    elements = np.empty(extended.nbytes, dtype=np.uint8)
+    backend.fill(extended, 0, elements, memo)
+    return elements.view(f"u{drawn.dtype.size}").reshape(sizes)[tuple(inner)]
 
 
 def _strides(sizes: Sequence[int], order: Sequence[int]) -> list[int]:
-    """Return how far apart in the file neighbours on each drawn axis are, in elements."""
+    """Return the stride of each drawn axis in the file, in elements."""
     strides, stride = [0] * len(order), 1
     for axis, size in zip(reversed(order), reversed(sizes), strict=True):
         strides[axis] = stride
@@ -244,15 +253,15 @@ def _strides(sizes: Sequence[int], order: Sequence[int]) -> list[int]:
 
 
 def _transpose(elements: NDArray[Any], strides: Sequence[int], out: NDArray[Any]) -> None:
-    """Store elements at the sums of their coordinates times ``strides``."""
+    """Write each element to ``out`` at the sum of its coordinates times ``strides``."""
     fastest = min(
         (axis for axis, size in enumerate(elements.shape) if size > 1),
         key=strides.__getitem__,
         default=0,
     )
     outer, inner = (
-        _offsets(elements.shape[some], strides[some])
-        for some in (slice(0, fastest), slice(fastest + 1, None))
+        _offsets(elements.shape[axes], strides[axes])
+        for axes in (slice(0, fastest), slice(fastest + 1, None))
     )
     rows = elements.shape[fastest]
     native.transpose(elements.itemsize, rows, outer, inner, elements.data, out.data)

@@ -1,4 +1,4 @@
-"""From a plan to bytes: any span of a file, or chunks that worker threads compute ahead."""
+"""Streams the bytes of a planned file, in chunks that worker threads compute ahead."""
 
 from service.stream.arrays import generate
 from service.stream.pipeline import Chunks, Pipeline, stream

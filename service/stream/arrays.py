@@ -13,15 +13,16 @@ def generate(recipe: RecipeLike) -> dict[str, NDArray[Any]]:
     """Return a recipe's tensors as arrays, by name in file order.
 
     Args:
-        recipe: A recipe in any stage.
+        recipe: A recipe at any stage.
 
     Returns:
-        Little-endian arrays of the block's shape. NumPy has no bfloat16 and no 8-bit floats: BF16
-        is returned as uint16 and F8 as uint8, their bits, to be viewed as ml_dtypes' types.
+        Little-endian arrays with the shapes of the file. NumPy has no bfloat16 and no 8-bit floats,
+        so the bits of BF16 are returned as uint16 and those of F8 as uint8; view them with the
+        dtypes of ml_dtypes.
 
     Raises:
         MalformedRecipe: The text is not strict JSON.
-        InvalidRecipe: The recipe cannot be carried out.
+        InvalidRecipe: The recipe has errors.
 
     >>> generate({"seed": 1, "tensors": [{"name": "b", "shape": [2], "init": "ones"}]})
     {'b': array([1., 1.], dtype=float32)}

@@ -39,7 +39,7 @@ BY_HAND: list[tuple[str, dict[str, Any], str, str]] = [
     ("wide", {"input": {"size": [5000]}}, "/input/size/0", "less than or equal to 4096"),
     ("compare", {"compare": ["zeros", "xaviar"]}, "/compare/1", "did you mean xavier"),
     ("many", {"compare": ["zeros"] * 9}, "/compare", "at most 8"),
-    ("no scheme", {"compare": [{"gain": 3}]}, "/compare/0", "names its scheme"),
+    ("no scheme", {"compare": [{"gain": 3}]}, "/compare/0", "must name its scheme"),
     ("shape", {"compare": ["zeros", "dirac"]}, "/compare/1", "dirac needs 3 to 5 axes"),
     ("batch", {"measure": {"batch": 1}}, "/measure/batch", "greater than or equal to 2"),
     ("seeds", {"measure": {"seeds": 65}}, "/measure/seeds", "less than or equal to 64"),
@@ -85,7 +85,7 @@ TENSORS = {"seed": 1, "tensors": [{"name": "w", "shape": [2, 2], "init": "zeros"
 
 NO_CHAINS: list[tuple[str, Any, dict[str, Any], str, str]] = [
     ("no layers", TENSORS, {}, "/recipe/layers", "layers that follow each other"),
-    ("nothing", {"seed": 1}, {}, "/recipe/tensors", "nothing to make"),
+    ("nothing", {"seed": 1}, {}, "/recipe/tensors", "the recipe has no tensors"),
     ("a model", MODEL, {}, "/recipe/model", "no chain"),
     ("norms", recipe_of([norm("rms_norm", 8)]), {}, "/recipe/layers", "follow each other"),
     ("lstm", recipe_of([*dense(1, 8), LSTM]), {}, "/recipe/layers/1/type", "lstm is no link"),

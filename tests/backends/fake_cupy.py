@@ -1,7 +1,7 @@
-"""CuPy as far as the backend uses it, with kernel.cu compiled for a processor in its place.
+"""A fake of the parts of CuPy that the backend uses. It compiles kernel.cu for the CPU.
 
-Arrays are NumPy's, but refuse to become some by accident, as CuPy's do. Threads of a block run one
-after another (there is one), blocks too.
+Arrays are NumPy arrays, but do not convert to NumPy implicitly, like those of CuPy. A block has one
+thread, and blocks run one after another.
 """
 
 import ctypes
@@ -20,36 +20,36 @@ from tests.numerics.strict import Strict, namespace
 _SHIM = Path(__file__).parents[1] / "native/cuda_on_host.h"
 _TYPES = {np.uint32: ctypes.c_uint32, np.uint64: ctypes.c_uint64, np.float64: ctypes.c_double}
 _BLOCKS = 3
-"""Blocks that run at most, however many are asked for: a kernel's loops must cover the rest."""
+"""The most blocks that run, even if more are requested: a kernel's loops must cover the rest."""
 
 
 class OutOfMemoryError(MemoryError):
-    """As ``cupy.cuda.memory`` has it."""
+    """The exception of ``cupy.cuda.memory``."""
 
 
 class CUDARuntimeError(RuntimeError):
-    """As ``cupy.cuda.runtime`` has it."""
+    """The exception of ``cupy.cuda.runtime``."""
 
 
 class CompileException(Exception):
-    """As ``cupy.cuda.compiler`` has it."""
+    """The exception of ``cupy.cuda.compiler``."""
 
 
 class CUDADriverError(RuntimeError):
-    """As ``cupy.cuda.driver`` has it."""
+    """The exception of ``cupy.cuda.driver``."""
 
 
 def compiler() -> str | None:
-    """Return a C++ compiler, if there is one."""
+    """Return the path of a C++ compiler; None if there is none."""
     return shutil.which("g++") or shutil.which("clang++")
 
 
 class FakeCupy:
-    """What ``import cupy`` gives on a machine of some GPUs.
+    """The module ``cupy`` on a machine with GPUs.
 
     Args:
-        folder: Where kernels are compiled.
-        devices: How many GPUs.
+        folder: The folder in which kernels are compiled.
+        devices: Number of GPUs.
     """
 
     def __init__(self, folder: Path, devices: int = 1) -> None:
@@ -59,9 +59,9 @@ class FakeCupy:
         self.launched: list[str] = []
         self.copied = 0
         self.is_full = False
-        """Whether there is no memory left."""
+        """Whether the GPU has no memory left."""
         self.is_gone = False
-        """Whether nothing is answered any more."""
+        """Whether the GPU has stopped responding."""
         self.is_mute = False
         """Whether there is no compiler."""
         runtime = SimpleNamespace(
@@ -91,7 +91,7 @@ class FakeCupy:
         return array.on_host.copy()
 
     def RawModule(self, code: str, options: tuple[str, ...]) -> Any:  # noqa: N802 - CuPy's name
-        """Compile for the processor what NVRTC would for a GPU."""
+        """Compile for the CPU what NVRTC compiles for a GPU."""
         assert "--fmad=false" in options
         if self.is_mute:
             raise CompileException("nvrtc: error: failed to open libnvrtc-builtins.so")
@@ -120,10 +120,10 @@ class FakeCupy:
                 raise CUDARuntimeError("cudaErrorIllegalAddress")
             assert 0 < block[0] <= 1024
             blocks = grid[0] if name == "reflect" else min(grid[0], _BLOCKS)
-            with self._lock:  # the shared memory of all blocks is one
+            with self._lock:  # all blocks use the same shared memory
                 self.launched.append(name)
-                for each in range(blocks):
-                    library.ts_block(each, blocks)
+                for index in range(blocks):
+                    library.ts_block(index, blocks)
                     kernel(*map(_argument, arguments))
 
         return launch
@@ -166,7 +166,7 @@ def _argument(value: Any) -> Any:
 
 @contextmanager
 def broken(cupy: FakeCupy, how: str) -> Any:
-    """Let memory be ``full``, or the GPU ``gone``, until the block ends."""
+    """Make the GPU ``full``, ``gone`` or ``mute`` within the block."""
     setattr(cupy, f"is_{how}", True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The GPU's backend without a GPU: its kernels on the processor, behind a CuPy that is none."""
+"""The GPU backend without a GPU: a fake CuPy runs its kernels on the CPU."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -38,9 +38,9 @@ def cupy(folder: Path) -> FakeCupy:
 
 @pytest.fixture
 def gpu(cupy: FakeCupy, monkeypatch: pytest.MonkeyPatch) -> CupyBackend:
-    """A backend that takes everything to the GPU, however small."""
-    monkeypatch.setattr("service.backends.cupy._SMALL", 1)
-    monkeypatch.setattr("service.backends.cupy._MATRIX", 1)
+    """A backend that computes everything on the GPU, even if it is small."""
+    monkeypatch.setattr("service.backends.cupy._MIN_GPU_BYTES", 1)
+    monkeypatch.setattr("service.backends.cupy._MIN_MATRIX_SIDE", 1)
     return CupyBackend(kernel(), cupy)
 
 
@@ -82,14 +82,14 @@ def test_orthonormal_matrix_has_other_bits(gpu: CupyBackend, shape: list[int]) -
 
 
 def test_matrix_of_the_gpu_is_taken_by_the_cpu(gpu: CupyBackend, cupy: FakeCupy) -> None:
-    """A file whose first chunks a GPU made, and whose rest the CPU does."""
+    """A GPU computes the first chunks of a file, and the CPU computes the rest."""
     plan = plan_of(recipe_of(tensor("orthogonal", [64, 64]), seed=4))
     expected = bytes_of(plan, backend=kernel("numpy"))
     half = len(plan.header) + 64 * 32 * 4
     first = bytes_of(plan, (0, half), gpu)
     with fake_cupy.broken(cupy, "gone"):
-        cupy_made = bytes_of(plan, (half, plan.nbytes), CupyBackend(kernel(), cupy))
-    assert first + cupy_made == expected
+        rest = bytes_of(plan, (half, plan.nbytes), CupyBackend(kernel(), cupy))
+    assert first + rest == expected
 
 
 @pytest.mark.parametrize("how", ["full", "gone"])
@@ -98,43 +98,43 @@ def test_gpu_that_fails_ends_or_changes_a_body(
 ) -> None:
     plan = plan_of(LARGE)
     expected = bytes_of(plan)
-    made = CupyBackend(kernel(), cupy)
+    on_gpu = CupyBackend(kernel(), cupy)
     now = [100.0]
     clock = SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr("service.backends.cupy.time", clock)
     with fake_cupy.broken(cupy, how):
-        assert b"".join(Pipeline(2, backend=made).chunks(plan)) == expected
-        assert 0 < made.fallbacks <= 2  # those of two threads at once: then it is left alone
+        assert b"".join(Pipeline(2, backend=on_gpu).chunks(plan)) == expected
+        assert 0 < on_gpu.fallbacks <= 2  # one for each of two threads, then the GPU is not used
     now[0] += 60
-    before = made.fallbacks
-    assert b"".join(Pipeline(2, backend=made).chunks(plan)) == expected  # it is back
-    assert made.fallbacks == before
+    before = on_gpu.fallbacks
+    assert b"".join(Pipeline(2, backend=on_gpu).chunks(plan)) == expected  # the GPU is used again
+    assert on_gpu.fallbacks == before
     assert cupy.launched
 
 
 def test_bodies_at_once_share_a_buffer(folder: Path) -> None:
     cupy = FakeCupy(folder, devices=3)
-    made = CupyBackend(kernel(), cupy)
+    on_gpu = CupyBackend(kernel(), cupy)
     plans = [plan_of(LARGE | {"seed": seed}) for seed in range(6)]
-    pipeline = Pipeline(4, backend=made)
+    pipeline = Pipeline(4, backend=on_gpu)
     with ThreadPoolExecutor(6) as pool:
         bodies = list(pool.map(lambda plan: b"".join(pipeline.chunks(plan)), plans))
     assert bodies == [bytes_of(plan) for plan in plans]
-    assert made.fallbacks == 0
+    assert on_gpu.fallbacks == 0
     assert cupy.copied > 6 * 700 * 1001 * 3
 
 
 def test_small_tensor_is_launched(cupy: FakeCupy) -> None:
-    made = CupyBackend(kernel(), cupy)
+    on_gpu = CupyBackend(kernel(), cupy)
     plan = plan_of(recipe_of(tensor(NORMAL, [100, 100])))
-    assert bytes_of(plan, backend=made) == bytes_of(plan)
+    assert bytes_of(plan, backend=on_gpu) == bytes_of(plan)
     assert not cupy.launched
 
 
 def test_many_short_runs_are_launched(cupy: FakeCupy) -> None:
-    made = CupyBackend(kernel(), cupy)
+    on_gpu = CupyBackend(kernel(), cupy)
     plan = plan_of(recipe_of(tensor(NORMAL, [3000, 200], slice=[None, [3, 150]])))
-    assert bytes_of(plan, backend=made) == bytes_of(plan)
+    assert bytes_of(plan, backend=on_gpu) == bytes_of(plan)
     assert not cupy.launched
 
 

@@ -1,4 +1,4 @@
-"""A real GPU against the processor; skipped where there is none."""
+"""A real GPU gives the same bits as the CPU; skipped without a GPU."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.gpu
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> CupyBackend:
-    """A backend that takes everything to the GPU, however small."""
-    monkeypatch.setattr("service.backends.cupy._SMALL", 1)
-    monkeypatch.setattr("service.backends.cupy._MATRIX", 1)
+    """A backend that computes everything on the GPU, even if it is small."""
+    monkeypatch.setattr("service.backends.cupy._MIN_GPU_BYTES", 1)
+    monkeypatch.setattr("service.backends.cupy._MIN_MATRIX_SIDE", 1)
     try:
         return CupyBackend(kernel())
     except BackendUnavailable as reason:

@@ -14,8 +14,8 @@ import service
 from service.checkpoint.files import WeightFile
 from service.checkpoint.manifest import Digests, digests, manifest
 from service.limits import Limits
-from service.plan.layout import ranked, sharded
-from service.stream.pipeline import LARGEST, Pipeline, shared
+from service.plan.layout import rank_share, split_shards
+from service.stream.pipeline import MAX_CHUNK_BYTES, Pipeline, shared
 from tests.plan.test_layout import recipes
 from tests.support import bytes_of, file_of, plan_of, recipe_of, tensor
 
@@ -80,7 +80,7 @@ def test_tensor_without_bytes_shifts_the_others(place: int) -> None:
 
 def test_file_of_empty_tensors_or_of_none_has_no_digests() -> None:
     empty = plan_of(recipe_of(tensor(shape=[0], name="a"), tensor(shape=[4, 0], name="b")))
-    nothing = ranked(plan_of(recipe_of(tensor())), 0, 2)
+    nothing = rank_share(plan_of(recipe_of(tensor())), 0, 2)
     for size in (1, 8, len(empty.header), 1000):
         assert found_of(empty, [size]) == expected(empty)
         assert found_of(nothing, [size]) == {**expected(nothing), "tensors": []}
@@ -90,8 +90,8 @@ def test_file_of_empty_tensors_or_of_none_has_no_digests() -> None:
 def test_digests_are_not_those_of_what_the_library_generates() -> None:
     """Through the real pipeline, over several of its largest chunks."""
     recipe = recipe_of(
-        tensor(shape=[LARGEST // 4 + 3], name="a"),
-        tensor(shape=[LARGEST], name="b", dtype="BF16"),
+        tensor(shape=[MAX_CHUNK_BYTES // 4 + 3], name="a"),
+        tensor(shape=[MAX_CHUNK_BYTES], name="b", dtype="BF16"),
         tensor("orthogonal", [30, 20], "c"),
         tensor(shape=[0], name="d"),
         *(tensor("ones", [1], f"e{i:03}", dtype="F16") for i in range(300)),
@@ -126,7 +126,7 @@ def test_work_goes_on_once_nobody_waits() -> None:
 
 @given(recipes(), st.integers(1, 400))
 def test_manifest_does_not_describe_its_files(recipe: dict[str, Any], size: int) -> None:
-    shards = sharded(plan_of(recipe), size, Limits())
+    shards = split_shards(plan_of(recipe), size, Limits())
     files = [WeightFile(f"{i}.safetensors", shard) for i, shard in enumerate(shards)]
     listed = json.loads(manifest([(file, expected(file.plan)) for file in files]))["files"]
     for file, entry in zip(files, listed, strict=True):

@@ -122,7 +122,7 @@ def test_bad_recipe_ends_in_a_traceback(command: str, tmp_path: Path) -> None:
         "verify": [tmp_path / "f"],
     }
     extra = extras[command]
-    nothing = b"/tensors: nothing to make: state tensors"
+    nothing = b"/tensors: the recipe has no tensors: state tensors"
     for text, said in ((b"{", b"not JSON"), (b'{"seed":1}', nothing)):
         done = run(command, "-", *extra, stdin=text)
         assert done.returncode == 1
@@ -265,7 +265,7 @@ def test_grown_file_or_plan_is_not_the_librarys(recipe: Path, tmp_path: Path) ->
     assert etag in table
     assert "1 tensors, 32 bytes, are copied; 2 of the donor's are not used" in table
     assert "not used: 'w': its shape is [4, 4], the recipe's [30, 20]" in table
-    assert r"not used: '\x1b[2J': the recipe makes no such tensor" in table
+    assert r"not used: '\x1b[2J': the recipe has no tensor of this name" in table
     assert "│ v      │ BF16  │ [4, 4]   │ donor  │ cast from F32 │      │      │" in table
     assert json.loads(run("plan", recipe, "--json", *flags).stdout)["etag"] == etag
 

@@ -103,7 +103,7 @@ def test_proxy_changes_an_answer(tmp_path: Path) -> None:
         other.process.kill()
         other.process.wait(30)
         none = front.ask(file)
-        assert problem_of(none)["detail"] == "no replica answers"
+        assert problem_of(none)["detail"] == "no replica responds; retry later"
         assert (none.status, none.headers["Retry-After"]) == (503, "2")
 
 

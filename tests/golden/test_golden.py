@@ -1,4 +1,4 @@
-"""Every row of the known answers, on every backend."""
+"""Checks every row of the golden file on every backend."""
 
 import hashlib
 import json

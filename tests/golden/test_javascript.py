@@ -1,4 +1,4 @@
-"""An implementation in another language, made from the documentation alone: the same files."""
+"""An implementation in JavaScript, written from the documentation alone, gives the same files."""
 
 import json
 import random
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node is no
 
 _LAWS = ["normal", "uniform", "truncated_normal"]
 _GATES = ["ifgo", "ifog", "ofgi", "gifo"]
-# The schemes that cases.py has not: the letters of the axes each may have, and its parameters.
+# The schemes that cases.py lacks, with the layouts and the parameters that each may have.
 _SCHEMES: dict[str, tuple[list[str], dict[str, list[Any]]]] = {
     "orthogonal": (
         ["OI", "OI", "OIK", "OIB", "OOIK", "OIIB", "OIBB"],
@@ -52,13 +52,13 @@ _SCHEMES: dict[str, tuple[list[str], dict[str, list[Any]]]] = {
 
 
 def answers(sources: list[str]) -> list[tuple[str, str]]:
-    """Return the file in hexadecimal and the plan digest of each recipe, as JavaScript has them."""
+    """Return the file in hexadecimal and the plan digest of each recipe, from JavaScript."""
     command: list[Any] = ["node", "oracle.mjs", ROOT / "service/numerics/quantile.bin"]
-    said = subprocess.run(
+    done = subprocess.run(
         command, input="\n".join(sources), cwd=ROOT / "tests/golden",
         check=True, capture_output=True, text=True,
     )  # fmt: skip
-    lines = [line.split("\t") for line in said.stdout.splitlines()]
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert len(lines) == len(sources)
     return [(file, digest) for file, digest in lines]
 
@@ -68,7 +68,7 @@ def shuffled(dice: random.Random, letters: str) -> str:
 
 
 def init_of(dice: random.Random, scheme: str) -> Any:
-    """Return the bare name now and then, where the scheme has defaults."""
+    """Return a random init of a scheme; sometimes only its name, if it has defaults."""
     parameters = _SCHEMES[scheme][1]
     if not parameters or (dice.random() < 0.2 and not {"sparsity", "t_max"} & {*parameters}):
         return scheme
@@ -76,7 +76,7 @@ def init_of(dice: random.Random, scheme: str) -> Any:
 
 
 def tensor_of(dice: random.Random, scheme: str) -> dict[str, Any]:
-    """Return a tensor, which may be refused: whole or cut, drawn as it is or as another one."""
+    """Return a random tensor, which may be invalid: with or without parts, slice and draw."""
     letters, unit = dice.choice(_SCHEMES[scheme][0]), 4 if "gates" in _SCHEMES[scheme][1] else 1
     long = range(1, 71) if len(letters) == 2 else [1, 2, 3, 4, 5, 8]  # past a block of 32 columns
     shape = [unit * dice.choice(long) for _ in letters]
@@ -102,14 +102,14 @@ def tensor_of(dice: random.Random, scheme: str) -> dict[str, Any]:
 
 
 def accepted(dice: random.Random, scheme: str, count: int) -> list[str]:
-    """Return so many recipes of a scheme that are not refused."""
-    made: list[str] = []
+    """Return ``count`` valid recipes with a scheme."""
+    valid: list[str] = []
     for _ in range(40 * count):
         recipe = recipe_of(tensor_of(dice, scheme), seed=str(dice.getrandbits(64)))
-        if len(made) < count and not problems_of(recipe):
-            made.append(json.dumps(recipe))
-    assert len(made) == count, scheme
-    return made
+        if len(valid) < count and not problems_of(recipe):
+            valid.append(json.dumps(recipe))
+    assert len(valid) == count, scheme
+    return valid
 
 
 def check(sources: list[str]) -> None:
@@ -119,7 +119,7 @@ def check(sources: list[str]) -> None:
 
 
 def _is_raw(source: str) -> bool:
-    """Whether a recipe states its tensors: the specification of bits knows no layers or models."""
+    """Whether a recipe states all its tensors; the specification has no layers or models."""
     return not {"layers", "model"} & json.loads(source).keys()
 
 

@@ -1,4 +1,4 @@
-"""The oldest NumPy that is supported gives the same bytes."""
+"""The oldest supported version of NumPy gives the same bytes."""
 
 import subprocess
 import sys
@@ -13,11 +13,11 @@ PYTHON = ROOT / ".venv-numpy1/bin/python"
 @pytest.mark.skipif(not PYTHON.exists(), reason="make test-full installs NumPy 1.26")
 def test_numpy_1_26_gives_other_bytes() -> None:
     tests = ["tests/golden/test_golden.py", "tests/stream/test_fill.py"]
-    said = subprocess.run(
+    done = subprocess.run(
         [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", *tests],
         cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert said.returncode == 0, said.stdout[-5000:]
+    assert done.returncode == 0, done.stdout[-5000:]
     version = subprocess.run(
         [PYTHON, "-c", "import numpy; print(numpy.__version__)"],
         check=True, capture_output=True, text=True,

@@ -1,4 +1,4 @@
-"""The vectors printed in docs/generator-v1.md, read from the page itself."""
+"""The test vectors in docs/generator-v1.md, read from the page."""
 
 import re
 import struct

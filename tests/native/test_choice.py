@@ -37,10 +37,10 @@ def test_config_or_info_name_another_kernel(name: str) -> None:
 
 def test_kernel_that_is_not_there_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(KERNELS, "numpy")
-    with pytest.raises(KernelUnavailable, match="no kernel numpy here: there is"):
+    with pytest.raises(KernelUnavailable, match="no kernel numpy, only"):
         kernel("numpy")
     monkeypatch.setenv("TENSORSEED_KERNEL", "avx9")
-    with pytest.raises(KernelUnavailable, match="no kernel avx9 here"):
+    with pytest.raises(KernelUnavailable, match="has no kernel avx9, only"):
         kernel()
 
 
@@ -60,4 +60,6 @@ def test_workers_without_the_kernel_die_and_are_replaced(tmp_path: Path) -> None
         cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith("tensorseed: no kernel portable here: there is numpy; with a C")
+    assert done.stderr.startswith(
+        "tensorseed: this machine has no kernel portable, only numpy; install a C"
+    )

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.backends.cuda import source
+from service.backends.cuda import kernel_source
 from tests.native.nvrtc import compiled
 
 KERNELS = [
@@ -20,7 +20,7 @@ KERNELS = [
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100"])
 def test_kernels_are_not_for_a_gpu(architecture: str) -> None:
-    cubin = compiled(source(), architecture, "CUBIN")
+    cubin = compiled(kernel_source(), architecture, "CUBIN")
     assert cubin[:4] == b"\x7fELF"
     for name in KERNELS:
         assert f".text.{name}\0".encode() in cubin
@@ -28,7 +28,7 @@ def test_kernels_are_not_for_a_gpu(architecture: str) -> None:
 
 def test_multiplication_is_fused_with_an_addition() -> None:
     """PTX says how each operation rounds; what it says, later stages keep."""
-    ptx = compiled(source(), "compute_80", "PTX").decode("ascii", "replace")
+    ptx = compiled(kernel_source(), "compute_80", "PTX").decode("ascii", "replace")
     assert {f".entry {name}(" for name in KERNELS} <= set(re.findall(r"\.entry \w+\(", ptx))
     assert "mul.rn.f64" in ptx
     assert "add.rn.f64" in ptx
@@ -39,4 +39,6 @@ def test_multiplication_is_fused_with_an_addition() -> None:
 
 def test_mistake_compiles() -> None:
     with pytest.raises(ValueError, match="undefined"):
-        compiled(source() + '\nextern "C" __global__ void f() { nothing(); }\n', "sm_80", "CUBIN")
+        compiled(
+            kernel_source() + '\nextern "C" __global__ void f() { nothing(); }\n', "sm_80", "CUBIN"
+        )

@@ -1,4 +1,4 @@
-"""Recipes that once broke the service: each is a file now, or a refusal with its reason."""
+"""Recipes that once broke the service: now each gives a file or a clear error."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ _HUGE = 1e200
 
 
 def explained(recipe: dict[str, Any]) -> Any:
-    """Return the body of a plan as strict JSON."""
+    """Return the body of a plan, which must be strict JSON."""
     parsed = service.parse(recipe)
     body = service.explain(parsed, service.compile(parsed))
     return json.loads(json.dumps(body, allow_nan=False))
@@ -58,7 +58,7 @@ def test_empty_turned_tensor_breaks_its_neighbours(empty: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "pointer", "said"),
+    ("members", "pointer", "message"),
     [
         (
             {"model": {"preset": "resnet18"}, "model_scheme": {"base": {"hidden_sizes": [4, 4]}}},
@@ -70,7 +70,11 @@ def test_empty_turned_tensor_breaks_its_neighbours(empty: str) -> None:
             "/model_scheme",
             "no tensor depends on model_type",
         ),
-        ({"model": {"preset": "gpt2", "model_type": "bert"}}, "/model/model_type", "is a gpt2"),
+        (
+            {"model": {"preset": "gpt2", "model_type": "bert"}},
+            "/model/model_type",
+            "has the model_type gpt2",
+        ),
         ({"model": {"preset": "gpt2", "n_layer": "12"}}, "/model/n_layer", '(given: "12")'),
         (
             {"layers": [{"name": "a", "type": "linear", "linear": 4}]},
@@ -101,18 +105,18 @@ def test_empty_turned_tensor_breaks_its_neighbours(empty: str) -> None:
     ids=lambda value: str(value)[:60],
 )
 def test_mistake_is_a_defect_of_the_service(
-    members: dict[str, Any], pointer: str, said: str
+    members: dict[str, Any], pointer: str, message: str
 ) -> None:
     if isinstance(scheme := members.get("model_scheme"), dict):
         scheme.setdefault("scheme", "mup")
     found = problems_of({"seed": 1, **members})
-    assert said in found[pointer], found
+    assert message in found[pointer], found
 
 
 def test_configs_dtype_of_another_type_is_a_defect() -> None:
     small = {"preset": "gpt2", "n_layer": 1, "n_embd": 12, "vocab_size": 9}
     plan = plan_of({"seed": 1, "model": {**small, "torch_dtype": [1]}})
-    assert "sets nothing" in plan.warnings[0].detail
+    assert "is ignored" in plan.warnings[0].detail
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -130,17 +134,17 @@ def test_matrices_side_by_side_are_made_again_and_again(monkeypatch: pytest.Monk
     from service.catalogue.distributions import orthogonal
     from service.numerics import reflections
 
-    made: list[int] = []
+    factored: list[int] = []
     factor = reflections.orthonormal
 
     def counted(matrix: np.ndarray, columns: int, steps: Any) -> None:
-        made.append(columns)
+        factored.append(columns)
         factor(matrix, columns, steps)
 
     monkeypatch.setattr(orthogonal, "orthonormal", counted)
     parts = {"axis": 1, "of": [{"size": 32}] * 8}
     data_of(recipe_of(tensor("orthogonal", (1024, 256), parts=parts)))
-    assert made == [32] * 8
+    assert factored == [32] * 8
 
 
 def test_thin_transposed_tensor_takes_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Recipes that read well and mean nothing: each refused before a byte, with place and remedy."""
+"""Well-formed recipes that mean nothing: compiling refuses each with its place and a fix."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ UNIFORM = {"scheme": "uniform", "low": -1, "high": 1}
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("", "at least one character"),
         ("__metadata__", "header's own key"),
@@ -27,8 +27,8 @@ UNIFORM = {"scheme": "uniform", "low": -1, "high": 1}
     ],
     ids=ascii,
 )
-def test_bad_name_is_taken(name: str, said: str) -> None:
-    assert said in problems_of(recipe_of(tensor(name=name)))["/tensors/0/name"]
+def test_bad_name_is_taken(name: str, message: str) -> None:
+    assert message in problems_of(recipe_of(tensor(name=name)))["/tensors/0/name"]
 
 
 def test_good_names_are_refused() -> None:
@@ -47,20 +47,28 @@ def test_names_that_only_normalise_alike_are_duplicates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "pointer", "said"),
+    ("change", "pointer", "message"),
     [
         ({"shape": [1] * 9}, "/shape", "9 axes; the limit (max_rank) is 8"),
         ({"shape": [2**40, 2**40]}, "/shape", "2^63 - 1"),
         ({"shape": [2**40, 2**40, 0]}, "/shape", "2^63 - 1"),
         ({"shape": [2, 2], "layout": "KB", "init": "xavier"}, "/init", "neither O nor I"),
-        ({"shape": [2, 2], "layout": "OIK"}, "/layout", "has 3 letters, the shape 2"),
+        ({"shape": [2, 2], "layout": "OIK"}, "/layout", "has 3 letters, but the shape has 2 axes"),
         ({"slice": [None, None]}, "/slice", "2 entries for 1 axes"),
         ({"slice": [[0, 8]]}, "/slice/0", "stop <= 7"),
         ({"slice": [[5, 4]]}, "/slice/0", "start <= stop"),
         ({"parts": {"axis": 0, "of": []}}, "/parts/of", "at least 1"),
-        ({"parts": {"axis": 1, "of": [{"size": 7}]}}, "/parts/axis", "axis 1 of a shape of 1"),
-        ({"parts": {"axis": 0, "of": [{"size": 6}]}}, "/parts/of", "sum to 6, and axis 0 is 7"),
-        ({"dtype": "I64"}, "/init", "I64 serves zeros"),
+        (
+            {"parts": {"axis": 1, "of": [{"size": 7}]}},
+            "/parts/axis",
+            "there is no axis 1: the shape has 1,",
+        ),
+        (
+            {"parts": {"axis": 0, "of": [{"size": 6}]}},
+            "/parts/of",
+            "sum to 6, but axis 0 has size 7",
+        ),
+        ({"dtype": "I64"}, "/init", "I64 tensors can only be zeros"),
         (
             {"init": {"scheme": "constant", "value": 0.5}, "dtype": "I64"},
             "/init",
@@ -89,9 +97,9 @@ def test_names_that_only_normalise_alike_are_duplicates() -> None:
     ],
     ids=str,
 )
-def test_meaningless_tensor_is_taken(change: dict[str, Any], pointer: str, said: str) -> None:
+def test_meaningless_tensor_is_taken(change: dict[str, Any], pointer: str, message: str) -> None:
     found = problems_of(recipe_of({**tensor(), **change}))
-    assert said in found[f"/tensors/0{pointer}"]
+    assert message in found[f"/tensors/0{pointer}"]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +142,7 @@ def test_empty_recipe_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "recipe", "pointer", "said"),
+    ("limits", "recipe", "pointer", "message"),
     [
         ({"max_tensors": 1}, recipe_of(tensor(), tensor(name="v")), "/tensors", "2 tensors"),
         ({"max_total_bytes": 27}, recipe_of(tensor()), "/tensors", "28 bytes of tensors"),
@@ -158,7 +166,7 @@ def test_empty_recipe_is_taken() -> None:
                 *(tensor({"scheme": "truncated_normal", "std": s}, name=str(s)) for s in (1, 2))
             ),
             "/tensors",
-            "2 truncations",
+            "2 different truncated_normal inits",
         ),
         (
             {"max_tensors": 2},
@@ -170,16 +178,16 @@ def test_empty_recipe_is_taken() -> None:
             {"max_matches": 1},
             recipe_of(tensor(), include=["*", "w*"]),
             "/rules",
-            "2 * times tensors",
+            "2 matches to try",
         ),
     ],
 )
 def test_limit_is_passed_or_unnamed(
-    limits: dict[str, int], recipe: Any, pointer: str, said: str
+    limits: dict[str, int], recipe: Any, pointer: str, message: str
 ) -> None:
     detail = problems_of(recipe, **limits)[pointer]
     ((name, value),) = limits.items()
-    assert said in detail
+    assert message in detail
     assert f"({name}) is" in detail
     assert str(value) in detail
     assert not problems_of(recipe)
@@ -194,7 +202,7 @@ def test_total_limit_counts_what_is_left_out() -> None:
 
 def test_reserved_metadata_is_taken() -> None:
     found = problems_of(recipe_of(tensor(), metadata={"tensorseed.a/b": "1"}))
-    assert "service's own" in found["/metadata/tensorseed.a~1b"]
+    assert "reserved for the service" in found["/metadata/tensorseed.a~1b"]
 
 
 def test_std_that_the_dtype_cannot_show_goes_unsaid() -> None:

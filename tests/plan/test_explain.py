@@ -1,4 +1,4 @@
-"""What the plan says of itself, and whether it is so."""
+"""The explanation of a plan agrees with the file."""
 
 import json
 import math
@@ -13,8 +13,8 @@ from tests.support import recipe_of, tensor
 
 def explained(recipe: dict[str, Any]) -> dict[str, Any]:
     parsed = service.parse(recipe)
-    made: dict[str, Any] = json.loads(json.dumps(service.explain(parsed, service.compile(parsed))))
-    return made
+    body: dict[str, Any] = json.loads(json.dumps(service.explain(parsed, service.compile(parsed))))
+    return body
 
 
 def test_row_lacks_a_field_or_lies() -> None:

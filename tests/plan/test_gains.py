@@ -1,4 +1,4 @@
-"""Forward and backward gains, and what they say of a chain of layers."""
+"""Forward and backward gains, of single layers and of chains."""
 
 import math
 from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_bias_or_buffer_has_a_gain() -> None:
 
 
 def test_chain_does_not_show_that_signals_vanish() -> None:
-    """Fifty tanh-sized layers under a std of 0.01: what folklore starts with."""
+    """Fifty layers with the common std of 0.01."""
     layers = [
         {"name": f"l{i}", "type": "linear", "in_features": 256, "out_features": 256}
         for i in range(50)
@@ -100,7 +100,7 @@ def test_chain_beyond_float64_breaks_the_answer() -> None:
 
 
 def test_forward_gain_is_not_what_a_network_does() -> None:
-    """A batch through generated layers: measured and explained agree."""
+    """A batch that passes through generated layers: the measured gain is the explained one."""
     shape, depth = (400, 400), 6
     recipe = recipe_of(
         *(tensor("kaiming", shape, name=f"l{i}") for i in range(depth)), seed=3, dtype="F64"

@@ -1,4 +1,4 @@
-"""Grown plans: which tensors are copied, what the digest tells, what the plan says of it."""
+"""Grown plans: which tensors are copied, and what the digest and the explanation report."""
 
 import hashlib
 import json
@@ -34,8 +34,8 @@ def refusal_of(recipe: Any, folder: Path, **arrays: Any) -> str:
 
 
 def explained(recipe: Any, plan: service.Plan) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(json.dumps(service.explain(service.parse(recipe), plan)))
-    return made
+    body: dict[str, Any] = json.loads(json.dumps(service.explain(service.parse(recipe), plan)))
+    return body
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,17 @@ def explained(recipe: Any, plan: service.Plan) -> dict[str, Any]:
     [
         (tensor(shape=[3, 4]), np.ones((4, 3), np.float32), "its shape is [4, 3], the recipe's [3"),
         (tensor(shape=[12]), ONES, "its shape is [3, 4], the recipe's [12]"),
-        (tensor(shape=[3, 4], slice=[[0, 2], None]), ONES, "slices are generated"),
-        (tensor(shape=[3, 4]), ONES.astype(np.int64), "it is I64, which is not cast to the recipe"),
-        (tensor(shape=[3, 4]), ONES.astype(np.uint8), "it is U8, which is not cast"),
-        (tensor(shape=[3, 4]), ONES.astype(np.bool_), "it is BOOL, which is not cast"),
-        (tensor("ones", shape=[3, 4], dtype="I64"), ONES, "it is F32, which is not cast to the"),
-        (tensor("ones", [3, 4], dtype="I64"), ONES.astype(np.int32), "it is I32, which is not"),
-        (tensor(shape=[3, 4], name="W"), ONES, "the recipe makes no such tensor"),
+        (tensor(shape=[3, 4], slice=[[0, 2], None]), ONES, "slices are always generated"),
+        (
+            tensor(shape=[3, 4]),
+            ONES.astype(np.int64),
+            "it is I64, which cannot be cast to the recipe",
+        ),
+        (tensor(shape=[3, 4]), ONES.astype(np.uint8), "it is U8, which cannot be cast"),
+        (tensor(shape=[3, 4]), ONES.astype(np.bool_), "it is BOOL, which cannot be cast"),
+        (tensor("ones", shape=[3, 4], dtype="I64"), ONES, "it is F32, which cannot be cast to the"),
+        (tensor("ones", [3, 4], dtype="I64"), ONES.astype(np.int32), "it is I32, which cannot be"),
+        (tensor(shape=[3, 4], name="W"), ONES, "the recipe has no tensor of this name"),
     ],
     ids=range(9),
 )
@@ -58,12 +62,12 @@ def test_tensor_that_does_not_agree_is_copied(
 ) -> None:
     recipe = recipe_of(one, tensor(name="same", shape=[2]))
     with grown(recipe, tmp_path, w=array, same=np.zeros(2, np.float32)) as plan:
-        made, drawn = load(bytes_of(plan)), load(bytes_of(plan_of(recipe)))
-        assert made[one["name"]].tobytes() == drawn[one["name"]].tobytes()
-        assert not made["same"].any()
+        grown_arrays, drawn = load(bytes_of(plan)), load(bytes_of(plan_of(recipe)))
+        assert grown_arrays[one["name"]].tobytes() == drawn[one["name"]].tobytes()
+        assert not grown_arrays["same"].any()
         assert plan.unused is not None
         assert why in plan.unused["w"]
-    assert refusal_of(recipe_of(one), tmp_path, w=array).startswith("/: nothing of the donor can")
+    assert refusal_of(recipe_of(one), tmp_path, w=array).startswith("/: no tensor of the donor can")
 
 
 def test_slice_of_all_is_generated(tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_digest_does_not_tell_the_bytes(tmp_path: Path) -> None:
             sha256 = hashlib.sha256(array.tobytes()).hexdigest()
             kind = {"f4": "F32", "f8": "F64"}[array.dtype.str[1:]]
             assert plan.tensors[1].source.identity == f"donor {kind} {sha256}\n"
-        # Where it lies in the donor, and what lies beside it, is nobody's concern.
+        # The tensor's position in the donor and the donor's other tensors do not matter.
         with grown(recipe, tmp_path, w=array, a=np.zeros(3, np.float32)) as moved:
             same[plan.digest] = moved.digest
     assert len(digests) == 4
@@ -141,7 +145,7 @@ def test_plan_hides_what_is_copied(tmp_path: Path) -> None:
         "tensors_unused": 2,
         "unused": [
             {"name": "v", "why": "its shape is [3, 4], the recipe's [4, 4]"},
-            {"name": "x", "why": "the recipe makes no such tensor"},
+            {"name": "x", "why": "the recipe has no tensor of this name"},
         ],
     }
     rows = {row["name"]: row for row in body["tensors"]}
@@ -165,7 +169,7 @@ def test_lists_of_the_plan_grow_without_bound(tmp_path: Path) -> None:
 
 
 def test_refusal_names_every_tensor(tmp_path: Path) -> None:
-    said = refusal_of(recipe_of(tensor()), tmp_path, **{f"x{i}": ONES for i in range(9)})
-    assert "x0: the recipe makes no such tensor; x1: " in said
-    assert said.endswith("; and 6 more")
-    assert "it holds no tensor" in refusal_of(recipe_of(tensor()), tmp_path)
+    message = refusal_of(recipe_of(tensor()), tmp_path, **{f"x{i}": ONES for i in range(9)})
+    assert "x0: the recipe has no tensor of this name; x1: " in message
+    assert message.endswith("; and 6 more")
+    assert "it has no tensors" in refusal_of(recipe_of(tensor()), tmp_path)

@@ -1,4 +1,4 @@
-"""Rules, include, parts and slices: what they change and what they must not."""
+"""Rules, include, parts and slices: what they change and what they must not change."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The traps of the field: each is said, with the way out, and nothing else is."""
+"""Common mistakes: each gives a warning with a fix, and nothing else gives one."""
 
 from typing import Any
 
@@ -84,8 +84,8 @@ def warnings(request: dict[str, Any]) -> list[str]:
 def test_trap_is_not_said_or_its_remedy_does_not_help(
     trap: dict[str, Any], remedy: str, mended: dict[str, Any]
 ) -> None:
-    (said,) = warnings(trap)
-    assert remedy in said
+    (message,) = warnings(trap)
+    assert remedy in message
     assert warnings(mended) == []
 
 
@@ -114,6 +114,6 @@ def test_innocent_tensor_is_warned_of(request_: dict[str, Any]) -> None:
 
 def test_thousand_warnings_are_sent() -> None:
     traps = [tensor("kaiming", (4, 4), name=f"{i}.head.weight") for i in range(1000)]
-    said = plan_of(recipe_of(*traps)).warnings
-    assert len(said) == 21
-    assert said[-1].detail == "and 980 more like these"
+    found = plan_of(recipe_of(*traps)).warnings
+    assert len(found) == 21
+    assert found[-1].detail == "and 980 more like these"

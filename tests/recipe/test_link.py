@@ -1,4 +1,4 @@
-"""Links: the recipe that comes out is the one that went in, or it is refused."""
+"""Links: decoding returns the recipe that was encoded, or raises."""
 
 import base64
 import string
@@ -42,7 +42,7 @@ def test_link_that_was_cut_is_read(end: int) -> None:
 
 @given(st.integers(0, len(LINK) - 1), st.sampled_from(ALPHABET))
 def test_link_that_was_changed_holds_another_recipe(at: int, letter: str) -> None:
-    """But for the last letter, whose lowest bits may belong to no byte."""
+    """Except for the last letter, whose lowest bits may not belong to any byte."""
     changed = LINK[:at] + letter + LINK[at + 1 :]
     try:
         assert text_of(changed) == RECIPE.canonical
@@ -64,7 +64,7 @@ def test_letter_that_is_none_of_a_links_is_dropped(more: str) -> None:
             assert text_of(changed) == RECIPE.canonical
         except UnreadableLink:
             continue
-        assert set(more) == {"="}  # the padding that a link has been given by somebody
+        assert set(more) == {"="}  # base64 padding, which a client may add
         assert changed.startswith(LINK)
 
 
@@ -76,7 +76,7 @@ def test_letters_behind_a_link_are_dropped(more: str) -> None:
 
 
 def test_small_link_unpacks_to_much() -> None:
-    """The longest link there is holds three thousand bytes, each at most a thousand others."""
+    """The longest link has three thousand bytes, which expand at most a thousandfold."""
     bomb = packed(b" " * 3_100_000)
     assert len(bomb) <= MAX_LINK
     assert len(text_of(bomb)) == 3_100_000

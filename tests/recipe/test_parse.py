@@ -1,4 +1,4 @@
-"""Recipes of another form than a recipe's: each refused at its place, with what would be valid."""
+"""Documents that are not recipes: each error has a JSON Pointer and says what is valid."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.support import problems_of, recipe_of, tensor
 
 
 @pytest.mark.parametrize(
-    ("change", "pointer", "said"),
+    ("change", "pointer", "message"),
     [
         ({"sed": 1}, "/sed", "did you mean seed?"),
         ({"seed": None}, "/seed", "valid integer"),
@@ -33,8 +33,8 @@ from tests.support import problems_of, recipe_of, tensor
         ({"generator": "v2"}, "/generator", "'v1'"),
         ({"init": "kaimng"}, "/init", "did you mean kaiming?"),
         ({"init": "octagonal"}, "/init", "valid are"),
-        ({"init": 3}, "/init", "a name or an object"),
-        ({"init": {"std": 1}}, "/init", "names its scheme"),
+        ({"init": 3}, "/init", "a name, or an object"),
+        ({"init": {"std": 1}}, "/init", "must name its scheme"),
         ({"init": {"scheme": "xavier_uniform"}}, "/init", "is short for"),
         ({"init": {"scheme": "constant", "constant": 5}}, "/init/value", "constant needs value"),
         ({"init": {"scheme": "normal", "normal": {}}}, "/init/normal", "unknown key normal"),
@@ -54,20 +54,20 @@ from tests.support import problems_of, recipe_of, tensor
         ({"layers": {}}, "/layers", "valid array"),
         ({"model": []}, "/model", "an object"),
         ({"metadata": {"a": 1}}, "/metadata/a", "valid string"),
-        ({"rules": [{"match": "*"}]}, "/rules/0", "sets init, dtype or fan"),
+        ({"rules": [{"match": "*"}]}, "/rules/0", "must set init, dtype or fan"),
         ({"rules": [{"match": "*", "dtype": "I64"}]}, "/rules/0/dtype", "'F32'"),
         ({"include": "*"}, "/include", "valid array"),
     ],
     ids=str,
 )
-def test_wrong_member_is_taken(change: dict[str, Any], pointer: str, said: str) -> None:
+def test_wrong_member_is_taken(change: dict[str, Any], pointer: str, message: str) -> None:
     found = problems_of({**recipe_of(tensor()), **change})
     assert pointer in found
-    assert said in found[pointer]
+    assert message in found[pointer]
 
 
 @pytest.mark.parametrize(
-    ("change", "pointer", "said"),
+    ("change", "pointer", "message"),
     [
         ({"shpae": [1]}, "/tensors/0/shpae", "did you mean shape?"),
         ({"shape": [True]}, "/tensors/0/shape/0", "valid integer"),
@@ -88,10 +88,10 @@ def test_wrong_member_is_taken(change: dict[str, Any], pointer: str, said: str) 
     ],
     ids=str,
 )
-def test_wrong_tensor_member_is_taken(change: dict[str, Any], pointer: str, said: str) -> None:
+def test_wrong_tensor_member_is_taken(change: dict[str, Any], pointer: str, message: str) -> None:
     found = problems_of(recipe_of({**tensor(), **change}))
     assert any(place.startswith(pointer) for place in found)
-    assert any(said in detail for detail in found.values())
+    assert any(message in detail for detail in found.values())
 
 
 def test_number_past_float64_is_taken() -> None:
@@ -104,10 +104,10 @@ def test_number_past_float64_is_taken() -> None:
 def test_required_member_may_be_left_out(missing: str) -> None:
     recipe = recipe_of(tensor())
     del recipe[missing]
-    said = {"seed": "seed is required"}.get(missing, "nothing to make: state tensors")
+    message = {"seed": "seed is required"}.get(missing, "the recipe has no tensors: state tensors")
     found = problems_of(recipe)
     assert found.keys() == {f"/{missing}"}
-    assert found[f"/{missing}"].startswith(said)
+    assert found[f"/{missing}"].startswith(message)
 
 
 def test_more_errors_are_reported_than_the_limit() -> None:
@@ -216,7 +216,7 @@ SHAPED = st.recursive(
 
 @given(SHAPED | st.fixed_dictionaries({"seed": SHAPED, "tensors": st.lists(SHAPED, max_size=3)}))
 def test_document_breaks_the_parser(document: Any) -> None:
-    """Whatever is sent, the answer is a plan or an error of the tree."""
+    """Any document gives a plan or a TensorseedError."""
     try:
         service.compile(parse(json.dumps(document)))
     except TensorseedError:

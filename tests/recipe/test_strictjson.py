@@ -1,4 +1,4 @@
-"""Text that one parser reads one way and another otherwise, or not at all."""
+"""Text that parsers read differently, or not at all."""
 
 import pytest
 
@@ -9,7 +9,7 @@ VALID = '{"seed":1,"tensors":[{"name":"w","shape":[2],"init":"zeros"}]}'
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (b"", "line 1, column 1"),
         (b"   ", "column 4"),
@@ -41,8 +41,8 @@ VALID = '{"seed":1,"tensors":[{"name":"w","shape":[2],"init":"zeros"}]}'
     ],
     ids=lambda value: value[:24] if isinstance(value, bytes) else None,
 )
-def test_text_that_is_not_strict_json_is_read(text: bytes, said: str) -> None:
-    with pytest.raises(MalformedRecipe, match=said):
+def test_text_that_is_not_strict_json_is_read(text: bytes, message: str) -> None:
+    with pytest.raises(MalformedRecipe, match=message):
         parse(text)
 
 

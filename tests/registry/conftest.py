@@ -1,4 +1,4 @@
-"""A server of PostgreSQL for all tests, and a registry in either database for each."""
+"""A PostgreSQL server for all tests, and a registry in either database for each test."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""A PostgreSQL server of one's own, that can be stopped, killed and frozen.
+"""A PostgreSQL server for tests, which can be stopped, killed and frozen.
 
-It listens on a socket in its folder and on no port, and is ended by its own id.
+It listens on a socket in its folder and on no port, and is stopped by its process id.
 """
 
 import importlib.util
@@ -19,11 +19,11 @@ import psutil
 
 USER = "postgres"
 _LIMIT = 60
-"""Seconds for anything that a server does when it starts or ends."""
+"""Seconds for a step of starting or stopping the server."""
 
 
 class NoPostgres(Exception):
-    """There are no binaries of PostgreSQL here, or none that may run."""
+    """PostgreSQL is not installed, or may not run."""
 
 
 class Postgres:
@@ -31,7 +31,7 @@ class Postgres:
 
     Args:
         binaries: Folder of ``initdb`` and ``postgres``.
-        folder: Where it keeps its data and its socket.
+        folder: Folder of its data and its socket.
     """
 
     def __init__(self, binaries: Path, folder: Path) -> None:
@@ -42,7 +42,7 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The database that every server has."""
+        """URL of the database that every server has."""
         return self._url("postgres")
 
     def database(self, definition: str = "") -> str:
@@ -56,15 +56,15 @@ class Postgres:
         return self._url(name)
 
     def initialize(self) -> None:
-        """Make the files of a server."""
+        """Create the server's data folder."""
         self._run("initdb", "-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync")
 
     def start(self) -> None:
-        """Return once it answers."""
+        """Start the server; return when it accepts connections."""
         flags = {
             "listen_addresses": "",
             "unix_socket_directories": self._folder,
-            "fsync": "off",  # what a killed process has written is there; only power must not fail
+            "fsync": "off",  # data survives a killed process, but not a power failure
             "max_connections": "64",
             "shared_buffers": "16MB",
             "lc_messages": "C",
@@ -86,19 +86,19 @@ class Postgres:
         self._reader.start()
 
     def stop(self) -> None:
-        """End it and all its connections in order."""
+        """Stop the server and close all its connections."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """End all its processes at once, as a crash of the machine does."""
+        """Kill all its processes at once, like a crash of the machine."""
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Let it hold its connections, and take new ones, but answer nothing."""
+        """Stop its processes: it keeps connections and accepts new ones, but does not respond."""
         self._send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Continue its processes."""
         self._send(signal.SIGCONT)
 
     def _end(self, number: signal.Signals) -> None:
@@ -111,7 +111,7 @@ class Postgres:
             self.thaw()
             self._process.send_signal(number)
         self._process.wait(_LIMIT)
-        while any(_is_alive(each) for each in children):  # they still hold the memory they shared
+        while any(_is_alive(each) for each in children):  # they still hold the shared memory
             continue
         self._reader.join(_LIMIT)
         self._process = None
@@ -143,11 +143,11 @@ def running_postgres(folder: Path | None = None) -> Iterator[Postgres]:
     """Run a server until the block ends.
 
     Args:
-        folder: An empty one, with a short path; a temporary one if left out. Where the tests run
-            as root the server does not, so whoever else there is must be able to reach it.
+        folder: An empty folder with a short path; a temporary one if left out. If the tests run as
+            root, the server runs as another user, who needs access to it.
 
     Raises:
-        NoPostgres: There are no binaries here, or nobody whom a server of root's may run as.
+        NoPostgres: PostgreSQL is not installed, or there is no user to run it as.
     """
     server_binaries = binaries()
     if folder is None:
@@ -166,10 +166,10 @@ def running_postgres(folder: Path | None = None) -> Iterator[Postgres]:
 
 
 def binaries() -> Path:
-    """Return the folder of the newest server that is installed.
+    """Return the folder with the newest installed server.
 
     Raises:
-        NoPostgres: There is none, or it may not run.
+        NoPostgres: None is installed, or it may not run.
     """
     if os.name != "posix":
         raise NoPostgres("PostgreSQL's tests need sockets in the file system")

@@ -1,4 +1,4 @@
-"""Writers and servers that are killed: what was acknowledged is there afterwards."""
+"""Writers and servers that are killed: acknowledged revisions are still there."""
 
 import sqlite3
 import threading
@@ -13,18 +13,18 @@ from tests.registry.postgres import Postgres
 from tests.registry.writer import SHARED, put, texts, writers
 
 
-def check(registry: Registry, told: dict[int, str]) -> None:
-    """Check that what was told is there, and at most the next one besides."""
+def check(registry: Registry, acknowledged: dict[int, str]) -> None:
+    """Check that all acknowledged revisions are there, and at most one more."""
     history = {each.number: each.recipe_id for each in registry.revisions(*SHARED, limit=10000)}
     assert list(history) == list(range(len(history), 0, -1))
-    assert told.items() <= history.items()
-    assert len(history) - len(told) <= 1
+    assert acknowledged.items() <= history.items()
+    assert len(history) - len(acknowledged) <= 1
     assert all(registry.recipe(each) for each in history.values())
-    told.update(history)
+    acknowledged.update(history)
 
 
 def test_killed_writer_undoes_what_it_told(url: str, opened: Callable[..., Registry]) -> None:
-    told: dict[int, str] = {}
+    acknowledged: dict[int, str] = {}
     for round_, enough in enumerate((1, 10, 40)):
         with writers(url, f"round {round_}") as (process,):
             assert process.stdout is not None
@@ -32,8 +32,8 @@ def test_killed_writer_undoes_what_it_told(url: str, opened: Callable[..., Regis
             process.kill()
             lines += process.communicate(timeout=60)[0].splitlines(keepends=True)
         whole = [line.split() for line in lines if line.endswith("\n")]
-        told.update({int(number): recipe_id for number, recipe_id in whole})
-        check(opened(url), told)
+        acknowledged.update({int(number): recipe_id for number, recipe_id in whole})
+        check(opened(url), acknowledged)
         if url.startswith("sqlite"):
             with sqlite3.connect(Path(url.removeprefix("sqlite:///"))) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -45,8 +45,8 @@ def test_killed_server_undoes_what_it_told(
     postgres: Postgres, opened: Callable[..., Registry], end: Callable[[Postgres], None]
 ) -> None:
     registry = opened(postgres.database())
-    told: dict[int, str] = {}
-    trouble: list[Exception] = []
+    acknowledged: dict[int, str] = {}
+    errors: list[Exception] = []
     enough = threading.Event()
 
     def write() -> None:
@@ -54,10 +54,10 @@ def test_killed_server_undoes_what_it_told(
             try:
                 revision, _ = registry.point(*SHARED, put(registry, text))
             except RegistryUnavailable as error:
-                trouble.append(error)
+                errors.append(error)
                 return
-            told[revision.number] = revision.recipe_id
-            if len(told) == 30:
+            acknowledged[revision.number] = revision.recipe_id
+            if len(acknowledged) == 30:
                 enough.set()
 
     thread = threading.Thread(target=write)
@@ -66,8 +66,8 @@ def test_killed_server_undoes_what_it_told(
     end(postgres)
     try:
         thread.join(60)
-        assert len(trouble) == 1
+        assert len(errors) == 1
     finally:
         postgres.start()
-    check(registry, told)
-    assert registry.point(*SHARED, put(registry, b"after"))[0].number == len(told) + 1
+    check(registry, acknowledged)
+    assert registry.point(*SHARED, put(registry, b"after"))[0].number == len(acknowledged) + 1

@@ -1,4 +1,4 @@
-"""Writers at the same time: no revision is lost, none is made twice, no number is left out."""
+"""Concurrent writers: no revision is lost, none is made twice, no number is skipped."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.registry.writer import SHARED, put, texts, writers
 
 
 class Overtaken(Registry):
-    """One whom another writer overtakes after it has read what is the latest."""
+    """A registry whose revision another writer adds, after it has read the latest one."""
 
     def __init__(self, url: str, other: Registry, recipe_id: str) -> None:
         super().__init__(url)
@@ -44,8 +44,8 @@ def test_writers_of_the_same_recipe_are_in_conflict(registry: Registry, url: str
 
 
 def test_update_of_another_process_is_lost(registry: Registry, url: str) -> None:
-    """Its database is new: they make it at the same time too."""
-    told: dict[int, str] = {}
+    """The database is new, so the writers also create its tables concurrently."""
+    acknowledged: dict[int, str] = {}
     with writers(url, "a", "b", "c", "d", count=20) as processes:
         for each in processes:
             lines = each.communicate(timeout=60)[0].splitlines()
@@ -54,10 +54,10 @@ def test_update_of_another_process_is_lost(registry: Registry, url: str) -> None
             for line in lines:
                 if line != "conflict":
                     number, _, recipe_id = line.partition(" ")
-                    assert told.setdefault(int(number), recipe_id) == recipe_id
+                    assert acknowledged.setdefault(int(number), recipe_id) == recipe_id
     history = registry.revisions(*SHARED, limit=1000)
-    assert [each.number for each in history] == list(range(len(told), 0, -1))
-    assert {each.number: each.recipe_id for each in history} == told
+    assert [each.number for each in history] == list(range(len(acknowledged), 0, -1))
+    assert {each.number: each.recipe_id for each in history} == acknowledged
 
 
 def test_update_of_another_thread_is_lost(registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""What the registry keeps, and how it is asked."""
+"""Recipes, names, revisions and digests in the registry, and queries for them."""
 
 import json
 import sqlite3
@@ -47,7 +47,9 @@ def test_same_recipe_makes_a_revision(registry: Registry) -> None:
     assert (made.namespace, made.name, made.number, is_new) == ("lab", "model", 1, True)
     assert registry.point("lab", "model", first) == (made, False)
     assert registry.point("lab", "model", second)[0].number == 2
-    assert registry.point("lab", "model", first)[0].number == 3  # back again is a change
+    assert (
+        registry.point("lab", "model", first)[0].number == 3
+    )  # a return to the first recipe is a new revision
 
 
 def test_time_has_another_zone_or_changes(registry: Registry) -> None:
@@ -121,7 +123,7 @@ def test_names_sort_as_the_language_of_the_database_does(
     try:
         url = postgres.database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
     except psycopg.Error as error:
-        pytest.skip(f"this PostgreSQL sorts in no language: {error}")
+        pytest.skip(f"this PostgreSQL has no ICU collations: {error}")
     check_order(opened(url))
 
 

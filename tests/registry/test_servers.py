@@ -1,4 +1,4 @@
-"""Real servers on a real database that goes away and comes back."""
+"""Real servers on a real database that becomes unavailable and returns."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ LINK = f"/v1/r/{link_of(parse(RECIPE))}"
 
 
 def status_of(call: Callable[[], object]) -> tuple[int, str | None]:
-    """Return the status and Retry-After of what a server refuses."""
+    """Return the status and Retry-After of a request that the server refuses."""
     with pytest.raises(urllib.error.HTTPError) as refused:
         call()
     with refused.value as answer:
@@ -68,7 +68,7 @@ def test_weights_notice_that_the_database_is_away(
         try:
             assert status_of(lambda: stored(one, OTHER)) == (503, "2")
             assert status_of(lambda: fetch(two, f"/v1/recipes/{'0' * 64}")) == (503, "2")
-            assert fetch(two, path) == expected  # it is planned already
+            assert fetch(two, path) == expected  # its plan is cached
             assert one.get("/livez") == {"status": "ok"}
         finally:
             stop.set()

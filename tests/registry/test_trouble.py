@@ -1,4 +1,4 @@
-"""A database that is away, frozen, locked or not to be written: one error, in time, then on."""
+"""A database that is down, frozen, locked or read-only: one error within the timeout."""
 
 import os
 import sqlite3
@@ -67,7 +67,7 @@ def test_database_that_was_emptied_needs_a_restart(registry: Registry) -> None:
 def test_frozen_server_is_waited_for(
     postgres: Postgres, opened: Callable[..., Registry], is_known: bool
 ) -> None:
-    """By more threads than there are connections: some wait for one of these."""
+    """With more threads than connections, so that some wait for a connection."""
     registry = opened(postgres.database(), wait=1.0)
 
     def ask(_: int) -> None:
@@ -123,7 +123,7 @@ def test_pool_that_is_empty_is_waited_for(
 ) -> None:
     registry = opened(postgres.database(), wait=0.3)
     put(registry, b"1")
-    held = [registry._database._kind.engine.connect() for _ in range(8)]
+    held = [registry._database._backend.engine.connect() for _ in range(8)]
     with soon(3), pytest.raises(RegistryUnavailable, match="all connections are in use"):
         registry.recipe("0" * 64)
     for each in held:
@@ -160,7 +160,7 @@ def test_file_that_is_written_while_it_is_opened_is_not_waited_for(
 ) -> None:
     other = sqlite3.connect(tmp_path / "registry.sqlite", check_same_thread=False)
     other.execute("CREATE TABLE theirs (x)")
-    other.execute("BEGIN IMMEDIATE")  # SQLite does not wait for this one's end by itself
+    other.execute("BEGIN IMMEDIATE")  # SQLite itself does not wait for this lock
     end = threading.Timer(0.2, other.close)
     end.start()
     put(opened(f"sqlite:///{tmp_path}/registry.sqlite"), b"1")
@@ -177,7 +177,7 @@ def test_folder_that_is_a_file_is_no_trouble(
 
 @pytest.fixture
 def readonly() -> Iterator[Path]:
-    """A folder with a registry's file, of which nothing can be written by anybody."""
+    """A folder with a registry's file, both read-only."""
     if os.name != "posix":
         pytest.skip("folders here cannot be made read-only")
     with tempfile.TemporaryDirectory() as name:
@@ -189,7 +189,7 @@ def readonly() -> Iterator[Path]:
         (folder / "inner").chmod(0o555)
         (folder / "inner/registry.sqlite").chmod(0o444)
         own = os.geteuid()
-        if own == 0:  # who may write everywhere
+        if own == 0:  # root may write everywhere
             os.seteuid(65534)
         try:
             yield folder
@@ -234,13 +234,13 @@ def test_file_of_another_kind_is_written_over(
 def test_password_is_told(url: str) -> None:
     with pytest.raises((RegistryUnavailable, ValueError)) as caught:
         Registry(url.replace("%s", QUOTED), wait=1.0).recipe("0" * 64)
-    told = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-    assert SECRET not in told
-    assert QUOTED not in told
+    text = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert SECRET not in text
+    assert QUOTED not in text
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("", "cannot be read as a URL"),
         ("mysql://localhost/db", "cannot use mysql: database_url is postgresql://"),
@@ -249,8 +249,8 @@ def test_password_is_told(url: str) -> None:
         ("sqlite:///:memory:", "needs a file"),
     ],
 )
-def test_database_of_another_kind_is_taken(url: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_database_of_another_kind_is_taken(url: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Registry(url)
 
 

@@ -1,7 +1,7 @@
 """A process that writes to a registry: ``python -m tests.registry.writer URL NAME [COUNT]``.
 
-It says ``ready``, waits for a line, and then lets ``lab/shared`` mean one recipe after another. It
-says each revision's number and recipe once it is committed, or what came in between.
+It prints ``ready``, waits for a line, and then points ``lab/shared`` to one recipe after another.
+It prints each revision's number and recipe id once it is committed, or ``conflict``.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def main(url: str, name: str, count: str = "1000000") -> None:
 
 
 def texts(name: str) -> Iterator[bytes]:
-    """Return recipes that no other writer has."""
+    """Return texts of recipes that no other writer has."""
     return (f"{name} {number}".encode() for number in itertools.count())
 
 
@@ -47,7 +47,7 @@ def put(registry: Registry, text: bytes) -> str:
 def writers(
     url: str, *names: str, count: int | None = None
 ) -> Iterator[list["subprocess.Popen[str]"]]:
-    """Start processes that write once all of them are ready."""
+    """Start processes that begin to write when all of them are ready."""
     arguments = [] if count is None else [str(count)]
     started = [
         subprocess.Popen(

@@ -1,4 +1,4 @@
-"""A source of another kind: the plan, the stream and the explanation need no word about it."""
+"""A new kind of source: plan, stream and explanation work with it unchanged."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ RECIPE = recipe_of(tensor(shape=[3, 2], name="a"), tensor(shape=[4], name="b"))
 
 @dataclass(frozen=True)
 class Counted:
-    """The indices of the elements, as float32."""
+    """A source whose values are the indices of the elements, as float32."""
 
     full_shape: tuple[int, ...]
     work: int = 0
     identity: str = "counted\n"
     regions: tuple[Region, ...] = ()
-    held_regions: tuple[Region, ...] = ()
+    block_regions: tuple[Region, ...] = ()
 
     def details(self, shape: tuple[int, ...]) -> dict[str, Any]:
         return {"scheme": "counted"}

@@ -1,4 +1,4 @@
-"""Tensors drawn in another order: the very elements of the drawn tensor, from any byte."""
+"""Transposed tensors have exactly the elements of the drawn tensor, from any byte."""
 
 import itertools
 import threading
@@ -26,7 +26,7 @@ def values(recipe: dict[str, Any], dtype: str) -> np.ndarray:
 
 
 def with_twins_in_order(order: list[int], letters: str) -> list[int]:
-    """Return an order in which letters that stand twice keep theirs: the nth is the nth."""
+    """Return the order changed so that the nth occurrence of a letter stays its nth."""
     twins = {x: iter([a for a, letter in enumerate(letters) if letter == x]) for x in set(letters)}
     return [next(twins[letters[axis]]) for axis in order]
 
@@ -120,7 +120,7 @@ def test_slabs_take_the_memory_of_the_tensor(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("held", "pointer", "said"),
+    ("held", "pointer", "message"),
     [
         (
             {"layout": "IO", "draw": {"name": "x", "layout": "OO"}},
@@ -133,11 +133,11 @@ def test_slabs_take_the_memory_of_the_tensor(monkeypatch: pytest.MonkeyPatch) ->
     ],
     ids=str,
 )
-def test_draw_that_means_nothing_is_taken(held: dict[str, Any], pointer: str, said: str) -> None:
+def test_draw_that_means_nothing_is_taken(held: dict[str, Any], pointer: str, message: str) -> None:
     from tests.support import problems_of
 
     found = problems_of(recipe_of(tensor("kaiming", (3, 4), **held)))
-    assert said in found[f"/tensors/0/{pointer}"]
+    assert message in found[f"/tensors/0/{pointer}"]
 
 
 def test_two_tensors_of_one_draw_differ() -> None:
@@ -146,5 +146,5 @@ def test_two_tensors_of_one_draw_differ() -> None:
         tensor("kaiming", (3, 4), name="a", layout="IO", draw=shared),
         tensor("kaiming", (4, 3), name="b", layout="OI", draw=shared),
     )
-    made = service.generate(recipe)
-    assert (made["a"] == made["b"].T).all()
+    arrays = service.generate(recipe)
+    assert (arrays["a"] == arrays["b"].T).all()

@@ -1,4 +1,4 @@
-"""Split anywhere, the stream is the whole; and it is what the oracle computes one by one."""
+"""A file is the same however it is split, and equals what the oracle computes per element."""
 
 import math
 from typing import Any
@@ -107,7 +107,7 @@ def test_elements_differ_from_the_oracle(
         "uniform": lambda a, b: {"scheme": "uniform", "low": a, "high": b},
         "constant": lambda c: {"scheme": "constant", "value": c},
     }
-    # Few dimensions can be so long, so the element's index is split over two axes.
+    # An axis cannot be that long, so the element's index is split over two axes.
     rows, columns = 2**31 - 1, 2**32
     row, column = divmod(first, columns)
     stop = min(column + 6, columns)
@@ -163,7 +163,7 @@ def test_file_or_digest_differ_from_the_oracle() -> None:
 
 
 def test_gpt2_example_has_other_tensors_or_stds() -> None:
-    """148 tensors, each std within 5 sigma of its sampling error."""
+    """148 tensors; each std is within 5 sigma of its sampling error."""
     arrays = service.generate((ROOT / "examples/recipes/gpt2-small.json").read_bytes())
     assert len(arrays) == 148
     for name, array in arrays.items():

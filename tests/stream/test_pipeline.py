@@ -1,4 +1,4 @@
-"""Chunks computed ahead are the file's bytes, in order, in bounded memory."""
+"""Chunks computed ahead are the bytes of the file in order, in bounded memory."""
 
 import hashlib
 import subprocess
@@ -16,8 +16,8 @@ import service
 from service.backends import Backend, kernel
 from service.numerics.memo import Memo
 from service.sources import Drawn
-from service.sources.buffers import SMALLEST
-from service.stream.pipeline import LARGEST, Pipeline
+from service.sources.buffers import MIN_BLOCK_BYTES
+from service.stream.pipeline import MAX_CHUNK_BYTES, Pipeline
 from tests.support import bytes_of, plan_of, recipe_of, tensor, wait_until
 
 PLAN = plan_of(
@@ -33,7 +33,7 @@ SMALL = Pipeline(threads=2, budget=1 << 20)
 
 
 class Watched:
-    """A backend that records which thread filled what, and waits when told to."""
+    """A backend that records its calls and their threads, and blocks while ``open`` is unset."""
 
     name = "watched"
 
@@ -67,7 +67,7 @@ def test_span_outside_the_file_is_served(span: tuple[int, int]) -> None:
         next(service.stream(PLAN, span))
 
 
-@settings(max_examples=25)  # each makes the whole file, and there are 256
+@settings(max_examples=25)  # each computes the whole file, and there are 256
 @given(st.lists(st.booleans(), min_size=8, max_size=8))
 def test_bytes_are_lost_or_doubled_by_a_stall(stalls: list[bool]) -> None:
     found = []
@@ -80,7 +80,7 @@ def test_bytes_are_lost_or_doubled_by_a_stall(stalls: list[bool]) -> None:
 
 
 def test_chunk_is_written_over_while_it_is_held() -> None:
-    """Every chunk kept, of many times the budget: none changes."""
+    """All chunks are kept, many times the budget, and none changes."""
     plan = plan_of(recipe_of(tensor(shape=[1 << 22])))
     pipeline = Pipeline(threads=2, budget=1 << 20)
     with pipeline.chunks(plan) as chunks:
@@ -94,12 +94,12 @@ def test_buffers_are_not_given_back() -> None:
     pipeline = Pipeline(threads=2)
     with pipeline.chunks(PLAN) as chunks:
         assert sum(len(chunk) for chunk in chunks) == PLAN.nbytes
-        assert pipeline.buffers.in_use <= 8 * LARGEST
+        assert pipeline.buffers.in_use <= 8 * MAX_CHUNK_BYTES
     with pipeline.chunks(VAST) as chunks:
         for _ in range(6):
             future = chunks.take()
             assert future is not None
-            assert len(future.result()) == LARGEST
+            assert len(future.result()) == MAX_CHUNK_BYTES
     del future
     assert wait_until(lambda: pipeline.buffers.in_use == 0, 30)
 
@@ -123,7 +123,7 @@ def test_one_tensors_chunks_come_from_one_worker() -> None:
 
 
 def test_small_stream_waits_for_a_large_one() -> None:
-    """Its first chunk is the next but the few that the large stream has under way."""
+    """Its first chunk waits only for the few chunks that the large stream has in progress."""
     watched = Watched()
     watched.open.clear()
     pipeline = Pipeline(threads=1, backend=watched)
@@ -133,7 +133,7 @@ def test_small_stream_waits_for_a_large_one() -> None:
         assert first is not None
         after = [large.take() for _ in range(50)]
         before: list[int] = []
-        # In the worker itself, before it goes on: this thread may be woken later.
+        # Called in the worker before its next task; this thread may wake up later.
         first.add_done_callback(
             lambda _: before.append(sum(future is not None and future.done() for future in after))
         )
@@ -163,8 +163,8 @@ def test_stalled_stream_is_computed_for() -> None:
         again = chunks.take()
         assert again is not None
         again.result()
-        # One alone until the reader has taken it.
-        assert pipeline.buffers.in_use == LARGEST
+        # Only one chunk until the reader has taken it.
+        assert pipeline.buffers.in_use == MAX_CHUNK_BYTES
         assert len(watched.firsts) == done + 1
 
 
@@ -178,7 +178,9 @@ def test_closed_stream_is_computed_for() -> None:
         assert future is not None
         future.cancel()
     watched.open.set()
-    pipeline.submit(PLAN, 0, np.empty(8, dtype=np.uint8)).result()  # behind all that was queued
+    pipeline.submit(
+        PLAN, 0, np.empty(8, dtype=np.uint8)
+    ).result()  # after everything that was queued
     assert len(watched.firsts) <= 1
 
 
@@ -193,11 +195,11 @@ def test_many_streams_pass_the_budget() -> None:
             future = chunks.take()
             assert future is not None
             held.append(future)
-            assert pipeline.buffers.in_use <= (16 << 20) + len(held) * SMALLEST
-    assert {len(future.result()) for future in held} == {SMALLEST}
+            assert pipeline.buffers.in_use <= (16 << 20) + len(held) * MIN_BLOCK_BYTES
+    assert {len(future.result()) for future in held} == {MIN_BLOCK_BYTES}
     for chunks in streams:
         chunks.__exit__(None, None, None)
-    assert pipeline.chunk == LARGEST
+    assert pipeline.chunk == MAX_CHUNK_BYTES
 
 
 def test_failure_of_a_worker_is_swallowed() -> None:
@@ -264,7 +266,7 @@ def test_forked_process_hangs_or_has_its_chunk_written_over() -> None:
 
 
 def test_buffer_is_written_after_a_failed_fill() -> None:
-    """The caller has it again only once nobody writes into it."""
+    """The call returns only when no thread writes to the buffer any more."""
     watched = Watched()
     inside = threading.Event()
 
@@ -277,7 +279,7 @@ def test_buffer_is_written_after_a_failed_fill() -> None:
 
     watched.fill = fill  # type: ignore[method-assign]
     watched.open.clear()
-    out = np.zeros(8 * LARGEST, dtype=np.uint8)
+    out = np.zeros(8 * MAX_CHUNK_BYTES, dtype=np.uint8)
     with ThreadPoolExecutor(1) as caller:
         pipeline = Pipeline(threads=2, backend=watched)
         filling = caller.submit(pipeline.fill, VAST, len(VAST.header), out)
@@ -285,5 +287,5 @@ def test_buffer_is_written_after_a_failed_fill() -> None:
         watched.open.set()
         with pytest.raises(OSError, match="the device is gone"):
             filling.result(60)
-    assert out[:LARGEST].all()
-    assert not out[LARGEST:].any()
+    assert out[:MAX_CHUNK_BYTES].all()
+    assert not out[MAX_CHUNK_BYTES:].any()

@@ -1,6 +1,6 @@
 """Torture, in short: ``make torture`` does the same for longer."""
 
-from tools.torture.__main__ import MARK, PAGE, PIECES
+from tools.torture.__main__ import MARK, PAGE, TESTS
 from tools.torture.fuzz import Fuzzer, fuzz
 from tools.torture.ranges import ranges
 from tools.torture.replicas import resumes
@@ -43,5 +43,5 @@ def test_page_lacks_what_torture_found() -> None:
     head, mark, table = PAGE.read_text("utf-8").partition(MARK)
     assert head
     assert mark
-    assert table.count("| holds |") >= len(PIECES)
+    assert table.count("| holds |") >= len(TESTS)
     assert "SHORT" not in table

@@ -1,6 +1,7 @@
-"""Run all of it, or what is named, print what was found, and end with status 1 if it fell short.
+"""Run all stress tests, or the named ones, and print a table of the results.
 
-When all of it was run, what was found is written into docs/reliability.md with its date.
+The exit status is 1 if a result misses its goal. After a run of all tests, the table is written to
+docs/reliability.md with the date.
 """
 
 import platform
@@ -25,7 +26,7 @@ from tools.torture.stalls import stalls, streams
 PAGE = Path(__file__).parents[2] / "docs/reliability.md"
 MARK = "<!-- From here on the page is made by make torture. -->\n"
 
-PIECES: dict[str, Callable[[], list[Figure]]] = {
+TESTS: dict[str, Callable[[], list[Figure]]] = {
     "stalls": lambda: [*stalls(1_000), streams(1_000)],
     "sizes": sizes,
     "ranges": lambda: [ranges(10_000)],
@@ -34,9 +35,9 @@ PIECES: dict[str, Callable[[], list[Figure]]] = {
 }
 
 
-def _found(names: list[str]) -> Iterator[Figure]:
+def _figures(names: list[str]) -> Iterator[Figure]:
     for name in names:
-        for figure in PIECES[name]():
+        for figure in TESTS[name]():
             print(f"{figure.what}: {figure.seen}", file=sys.stderr)
             yield figure
 
@@ -58,17 +59,17 @@ def _write(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def main() -> None:
-    """Print the table of what was found."""
-    names = sys.argv[1:] or list(PIECES)
-    found = list(_found(names))
-    rows = [(figure.what, figure.seen, figure.promised, _verdict(figure)) for figure in found]
+    """Run the tests and print the table of results."""
+    names = sys.argv[1:] or list(TESTS)
+    figures = list(_figures(names))
+    rows = [(figure.what, figure.seen, figure.promised, _verdict(figure)) for figure in figures]
     table = Table("what", "seen", "promised", "")
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 200).print(table)
-    if set(names) == set(PIECES):
+    if set(names) == set(TESTS):
         _write(rows)
-    raise SystemExit(not all(figure.holds for figure in found))
+    raise SystemExit(not all(figure.holds for figure in figures))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Connection {
         hints.ai_socktype = SOCK_STREAM;
         if (const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found))
             throw Failure(host + ": " + gai_strerror(error));
-        // A name may stand for several addresses (IPv6 and IPv4): the first that answers serves.
+        // A name may have several addresses (IPv6 and IPv4): use the first that accepts.
         for (auto* a = found; a && socket_ < 0; a = a->ai_next) {
             socket_ = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
             if (socket_ >= 0 && connect(socket_, a->ai_addr, a->ai_addrlen) != 0) {
@@ -53,17 +53,17 @@ class Connection {
     void send(std::string_view data) {
         while (!data.empty()) {
             const auto sent = ::send(socket_, data.data(), data.size(), 0);
-            // A server that refuses early stops reading: go on to its answer, which says why.
+            // A server that refuses early stops reading: read its response, which says why.
             if (sent < 0) return;
             data.remove_prefix(sent);
         }
     }
 
-    // Some of the bytes that the server sends next, at least one.
+    // Returns the next bytes that the server sends, at least one.
     std::string receive() {
         std::string data(1 << 16, '\0');
         const auto got = recv(socket_, data.data(), data.size(), 0);
-        if (got <= 0) throw Failure("the connection ended before the whole answer had come");
+        if (got <= 0) throw Failure("the connection ended before the response was complete");
         data.resize(got);
         return data;
     }
@@ -72,7 +72,7 @@ class Connection {
     int socket_ = -1;
 };
 
-// One answer: status and headers first, the body only as it is asked for.
+// A response. The constructor reads the status and the headers, copy_body the body.
 class Response {
   public:
     explicit Response(Connection& connection) : connection_(connection) {
@@ -96,9 +96,9 @@ class Response {
         }
     }
 
-    // Exactly Content-Length bytes, or a failure.
+    // Copies exactly Content-Length bytes, or throws.
     void copy_body(std::ostream& to) {
-        if (!headers.count("content-length")) throw Failure("the answer has no Content-Length");
+        if (!headers.count("content-length")) throw Failure("the response has no Content-Length");
         std::uint64_t left = std::stoull(headers["content-length"]);
         while (left > 0) {
             if (buffer_.empty()) buffer_ = connection_.receive();
@@ -110,19 +110,19 @@ class Response {
     }
 
     int status = 0;
-    std::map<std::string, std::string> headers;  // names in lower case: case has no meaning
+    std::map<std::string, std::string> headers;  // lower-case names
 
   private:
     Connection& connection_;
     std::string buffer_;
 };
 
-// A reader of JSON whose form is known. The header's is fixed (docs/generator-v1.md).
+// A reader of JSON of a known form. The header's form is fixed (docs/generator-v1.md).
 class Json {
   public:
     explicit Json(std::string text) : text_(std::move(text)) {}
 
-    // Steps over `literal` if it comes next.
+    // Skips `literal` if it comes next.
     bool take(std::string_view literal) {
         if (text_.compare(at_, literal.size(), literal) != 0) return false;
         at_ += literal.size();
@@ -133,14 +133,14 @@ class Json {
         if (!take(literal)) throw Failure("unexpected JSON at byte " + std::to_string(at_));
     }
 
-    // Goes to the first place after `literal`.
+    // Moves behind the next `literal`; false if there is none.
     bool find(std::string_view literal) {
         const auto found = text_.find(literal, at_);
         if (found != std::string::npos) at_ = found + literal.size();
         return found != std::string::npos;
     }
 
-    // The text up to and with `last`.
+    // Returns the text up to and including `last`.
     std::string until(char last) {
         const auto begin = at_;
         if (!find({&last, 1})) throw Failure("JSON ends early");
@@ -193,7 +193,7 @@ class Json {
     std::size_t at_ = 0;
 };
 
-// What the service says is wrong; a proxy in between may not say it in JSON.
+// Returns the service's error message; a proxy's error may not be JSON.
 std::string reason(Response& response) {
     if (response.headers["content-type"].rfind("application/problem+json", 0) == 0) {
         std::ostringstream body;
@@ -209,7 +209,7 @@ std::string reason(Response& response) {
 
 // Writes the recipe's file to `output` and returns its ETag.
 std::string fetch(const std::string& url, const std::string& recipe, const std::string& output) {
-    // Host (in brackets if IPv6), port, and the path that a proxy may have put before the service.
+    // Host (in brackets if IPv6), port, and the path prefix that a proxy may add.
     static const std::regex form(R"(http://((?:\[([^\]]+)\]|([^/:]+))(?::(\d+))?)(/.*[^/])?/?)");
     std::smatch match;
     if (!std::regex_match(url, match, form)) throw Failure("not an http:// URL: " + url);
@@ -226,7 +226,7 @@ std::string fetch(const std::string& url, const std::string& recipe, const std::
     Response response(connection);
     if (response.status != 200) throw Failure(reason(response));
 
-    // The output appears only when it is whole: until then the bytes go elsewhere.
+    // Write to another file and rename it, so that the output is never incomplete.
     const std::string part = output + ".part";
     try {
         std::ofstream to(part, std::ios::binary);
@@ -280,7 +280,7 @@ void print_tensors(const std::string& path) {
     };
     const std::string prefix = read(8);
     std::uint64_t length = 0;
-    // Little-endian, on a machine of either byte order.
+    // Decode little-endian on a machine of either byte order.
     for (int i = 8; i-- > 0;) length = length << 8 | static_cast<std::uint8_t>(prefix[i]);
 
     Json header(read(length));
@@ -312,7 +312,7 @@ void print_tensors(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    // Writing to a connection that the server has closed is an error to handle, not a death.
+    // Writing to a connection that the server has closed must fail, not end the process.
     std::signal(SIGPIPE, SIG_IGN);
     try {
         const std::string url = argc > 1 ? argv[1] : "http://127.0.0.1:8000";

@@ -8,12 +8,12 @@ url=${1:-http://127.0.0.1:8000}
 recipe=${2:-examples/recipes/mnist-mlp.json}
 output=${3:-model.safetensors}
 
-# OUTPUT appears only when it is whole: until then the bytes go elsewhere.
+# Write to another file and rename it, so that OUTPUT is never incomplete.
 part=$output.part
 trap 'rm -f -- "$part"' EXIT
 
-# Undoes the escapes of a JSON string: printf %b knows them all, but for \" and for the two \u that
-# stand for one character above U+FFFF.
+# Decodes the escapes of a JSON string. printf %b decodes all of them except \" and the pairs of \u
+# that encode one character above U+FFFF.
 unescape() {
     local text=${1//\\\\/\\x5c} pair='\\u(d[89ab]..)\\u(d[c-f]..)' code
     text=${text//\\\"/\"}
@@ -25,8 +25,8 @@ unescape() {
     printf '%b' "$text"
 }
 
-# curl itself fails (18) when the body ends before Content-Length bytes. --fail-with-body keeps
-# the body of an HTTP error (22): a problem document that says what is wrong.
+# curl fails with status 18 if the body ends before Content-Length bytes. With --fail-with-body, an
+# HTTP error (status 22) keeps its body: a problem document that describes the error.
 answer=$(curl --silent --show-error --fail-with-body \
     --header 'Content-Type: application/json' --data-binary @- \
     --output "$part" --write-out '%{size_download}|%header{content-length}|%header{etag}' \
@@ -38,7 +38,7 @@ answer=$(curl --silent --show-error --fail-with-body \
     fi
     exit 1
 }
-# Without a Content-Length curl takes any end of the connection for the end of the body.
+# Without a Content-Length, curl treats the end of the connection as the end of the body.
 IFS='|' read -r received announced etag <<<"$answer"
 if [[ $received != "$announced" ]]; then
     echo "the body has $received bytes; announced were: ${announced:-none}" >&2
@@ -47,8 +47,8 @@ fi
 mv -- "$part" "$output"
 trap - EXIT
 
-# numbers OFFSET SIZE COUNT: that many little-endian numbers of the file, in hexadecimal.
-# od shows single bytes, which are the same on every machine; each number is its bytes reversed.
+# numbers OFFSET SIZE COUNT: prints COUNT little-endian numbers of the file in hexadecimal. od
+# prints single bytes, which are the same on every machine; each number is its bytes reversed.
 numbers() {
     local bytes i j number
     read -r -d '' -a bytes < <(od -A n -v -t x1 -j "$1" -N $(($2 * $3)) -- "$output") || true
@@ -63,10 +63,10 @@ numbers() {
 length=$((16#$(numbers 0 8 1 | tr -d ' ')))
 
 # The header has one fixed form (docs/generator-v1.md), so a pattern finds every tensor in it.
-# None can hide in a string, __metadata__'s included: there every quote has a backslash before it.
+# It cannot match inside a string: there, every quote is preceded by a backslash.
 entry='"(([^"\\]|\\.)*)":\{"dtype":"([A-Z0-9_]+)","shape":(\[[0-9,]*\]),'
 entry+='"data_offsets":\[([0-9]+),([0-9]+)\]\}'
-export LC_ALL=C # names are passed on as the bytes they are
+export LC_ALL=C # names are printed byte for byte
 while IFS= read -r line; do
     [[ $line =~ $entry ]]
     name=${BASH_REMATCH[1]} dtype=${BASH_REMATCH[3]} shape=${BASH_REMATCH[4]}

@@ -28,7 +28,7 @@ public class Client {
     private static final Pattern ESCAPE = Pattern.compile("\\\\(?:u(\\p{XDigit}{4})|.)");
 
     // The header has one fixed form (docs/generator-v1.md), so a pattern finds every tensor in it.
-    // None can hide in a string, __metadata__'s included: there a backslash precedes every quote.
+    // It cannot match inside a string: there, every quote is preceded by a backslash.
     private static final Pattern ENTRY = Pattern.compile(STRING
         + ":\\{\"dtype\":\"(\\w+)\",\"shape\":(\\[[\\d,]*\\]),"
         + "\"data_offsets\":\\[(\\d+),(\\d+)\\]\\}");
@@ -45,7 +45,7 @@ public class Client {
             printTensors(output);
             System.out.println("ETag " + etag);
         } catch (IOException error) {
-            // The messages of its subclasses need the class to be understood.
+            // The messages of subclasses are incomplete without the class name.
             System.err.println(error.getClass() == IOException.class ? error.getMessage() : error);
             System.exit(1);
         }
@@ -62,7 +62,7 @@ public class Client {
             .build();
         HttpResponse<InputStream> response =
             HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofInputStream());
-        // The output appears only when it is whole: until then the bytes go elsewhere.
+        // Write to another file and rename it, so that the output is never incomplete.
         Path part = Path.of(output + ".part");
         try (InputStream body = response.body()) {
             if (response.statusCode() != 200) {
@@ -80,7 +80,7 @@ public class Client {
         return response.headers().firstValue("ETag").orElse("");
     }
 
-    /** Returns what the service says is wrong; a proxy in between may not say it in JSON. */
+    /** Returns the service's error message; a proxy's error may not be JSON. */
     private static String reason(int status, InputStream body) throws IOException {
         Matcher detail = DETAIL.matcher(new String(body.readAllBytes(), StandardCharsets.UTF_8));
         return detail.find() ? unescape(detail.group(1)) : "HTTP " + status;
@@ -122,7 +122,7 @@ public class Client {
         return line.toString();
     }
 
-    /** Undoes the escapes of a JSON string; Java's own are the same but for {@code \\u}. */
+    /** Decodes the escapes of a JSON string; Java's escapes are the same except {@code \\u}. */
     private static String unescape(String text) {
         return ESCAPE.matcher(text).replaceAll(escape -> Matcher.quoteReplacement(
             escape.group(1) == null

@@ -13,14 +13,14 @@ const SIZES = { F64: 8, I64: 8, F32: 4, F16: 2, BF16: 2, F8_E4M3: 1, F8_E5M2: 1 
 async function fetchWeights(url, recipe, output) {
   const response = await fetch(`${url.replace(/\/$/, "")}/v1/weights`, {
     method: "POST",
-    // A proxy could compress for fetch, and Content-Length would no longer be the file's.
+    // fetch accepts compressed responses, whose Content-Length is not the file's length.
     headers: { "Content-Type": "application/json", "Accept-Encoding": "identity" },
     body: await readFile(recipe),
   });
   if (!response.ok) {
     throw new Error(await reason(response));
   }
-  // `output` appears only when it is whole: until then the bytes go elsewhere.
+  // Write to another file and rename it, so that `output` is never incomplete.
   const part = `${output}.part`;
   try {
     const file = createWriteStream(part);
@@ -36,7 +36,7 @@ async function fetchWeights(url, recipe, output) {
   return response.headers.get("etag");
 }
 
-/** What the service says is wrong; a proxy in between may not say it in JSON. */
+/** Return the service's error message; a proxy's error may not be JSON. */
 async function reason(response) {
   const type = response.headers.get("content-type") ?? "";
   return type.startsWith("application/problem+json")
@@ -44,10 +44,10 @@ async function reason(response) {
     : `HTTP ${response.status} ${response.statusText}`;
 }
 
-/** The header's `[name, tensor]` pairs in file order. */
+/** Return the header's `[name, tensor]` pairs in file order. */
 function entries(text) {
-  // Objects list keys like "10" first and by value. A mark before each name keeps the file's order:
-  // the pattern meets every string in turn, and those before an object are the names.
+  // Objects list integer keys like "10" first, in numeric order. A "/" before each name keeps the
+  // file's order. The pattern matches every string; those followed by an object are names.
   const marked = text.replace(/"((?:[^"\\]|\\.)*)"(:\{)?/g, (string, inside, named) =>
     named ? `"/${inside}":{` : string,
   );
@@ -68,7 +68,7 @@ async function printTensors(path) {
       const size = SIZES[dtype];
       const count = Math.min(3, (end - begin) / size);
       const data = await read(8 + length + begin, count * size);
-      // To compute with them: data.readFloatLE(4 * i) for F32.
+      // To compute with the values: data.readFloatLE(4 * i) for F32.
       const values = Array.from({ length: count }, (_, i) =>
         data.subarray(i * size, (i + 1) * size).reverse().toString("hex"),
       );
@@ -90,7 +90,7 @@ try {
   await printTensors(output);
   console.log(`ETag ${etag}`);
 } catch (error) {
-  // fetch says only that it failed; why is in the cause.
+  // The error of fetch says only that it failed; its cause says why.
   console.error([error.message, error.cause?.message].filter(Boolean).join(": "));
   process.exitCode = 1;
 }

@@ -13,8 +13,8 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-# As struct reads the bits of one element. To compute with them, read "d", "q", "f" and "e" for
-# F64, I64, F32 and F16; a BF16 is the upper half of an F32.
+# struct formats for the bits of one element. To compute with the values, read "d", "q", "f" and
+# "e" for F64, I64, F32 and F16; a BF16 is the upper half of an F32.
 BITS = {"F64": "Q", "I64": "Q", "F32": "I", "F16": "H", "BF16": "H", "F8_E4M3": "B", "F8_E5M2": "B"}
 
 
@@ -22,12 +22,12 @@ def fetch(url: str, recipe: Path, output: Path) -> str:
     """Write the recipe's file to ``output`` and return its ETag."""
     headers = {"Content-Type": "application/json"}
     request = Request(f"{url.rstrip('/')}/v1/weights", recipe.read_bytes(), headers)
-    # ``output`` appears only when it is whole: until then the bytes go elsewhere.
+    # Write to another file and rename it, so that ``output`` is never incomplete.
     part = Path(f"{output}.part")
     try:
         with urlopen(request) as response, part.open("wb") as file:
             shutil.copyfileobj(response, file)
-            # A connection that breaks looks like an end: only the length tells them apart.
+            # A broken connection looks like the end of the body: only the length shows it.
             announced, received = response.headers["Content-Length"], file.tell()
             if announced != str(received):
                 raise OSError(f"the body has {received} bytes of {announced}")
@@ -41,7 +41,7 @@ def fetch(url: str, recipe: Path, output: Path) -> str:
 
 
 def reason(error: HTTPError) -> str:
-    """Return what the service says is wrong; a proxy in between may not say it in JSON."""
+    """Return the service's error message; a proxy's error may not be JSON."""
     if error.headers.get_content_type() == "application/problem+json":
         return str(json.load(error)["detail"])
     return str(error)
@@ -68,7 +68,7 @@ def main(
     recipe: str = "examples/recipes/mnist-mlp.json",
     output: str = "model.safetensors",
 ) -> None:
-    """Fetch the file and print what is in it."""
+    """Fetch the file and print its contents."""
     try:
         etag = fetch(url, Path(recipe), Path(output))
     except (OSError, HTTPException) as error:

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from service.catalogue.layers.defaults import ZEROS
-from service.catalogue.layers.form import Held, Parameter, Tensors
+from service.catalogue.layers.form import Parameter, StoredTensor, Tensors
 from service.catalogue.layers.layer import Layer, Size
 from service.catalogue.schemes import Constant
 
 
 class PRelu(Layer):
-    """A rectifier whose slope below zero is learnt, one for all channels or one for each."""
+    """A rectifier with a learnt slope below zero: one for all channels, or one for each."""
 
     source: ClassVar[str] = "https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html"
     example: ClassVar[dict[str, Any]] = {}
@@ -23,13 +23,13 @@ class PRelu(Layer):
     num_parameters: Size = 1
 
     def parameters(self) -> Iterator[Parameter]:
-        """Yield its slopes; Flax has one, and Caffe's one is a scalar."""
+        """Yield its slopes. Flax only has a single one; a single one is a scalar in Caffe."""
         is_one = self.num_parameters == 1
-        held: Tensors = {
-            "pytorch": (Held("weight", "C", Constant(value=0.25)),),
-            "keras": (Held("alpha", "C", ZEROS),),
-            "caffe": (Held("0", "" if is_one else "C", Constant(value=0.25)),),
+        tensors: Tensors = {
+            "pytorch": (StoredTensor("weight", "C", Constant(value=0.25)),),
+            "keras": (StoredTensor("alpha", "C", ZEROS),),
+            "caffe": (StoredTensor("0", "" if is_one else "C", Constant(value=0.25)),),
         }
         if is_one:
-            held["flax"] = (Held("negative_slope", "", Constant(value=0.01)),)
-        yield Parameter("slope", {"C": self.num_parameters}, held)
+            tensors["flax"] = (StoredTensor("negative_slope", "", Constant(value=0.01)),)
+        yield Parameter("slope", {"C": self.num_parameters}, tensors)

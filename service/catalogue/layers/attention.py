@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from service.catalogue.layers.defaults import FLAX, KERAS, TORCH, TORCH_PACKED, ZEROS
-from service.catalogue.layers.form import Held, Parameter
+from service.catalogue.layers.form import Parameter, StoredTensor
 from service.catalogue.layers.layer import Layer, Size
 from service.catalogue.model_schemes.role import Role, RoleName
 from service.catalogue.schemes import Scheme
@@ -24,7 +24,7 @@ _PROJECTIONS: tuple[RoleName, ...] = ("query", "key", "value")
 class MultiheadAttention(Layer):
     """Attention with several heads: queries, keys and values of one width, projected back to it.
 
-    With a depth its projections have roles of their own: query, key, value and out.
+    If ``depth`` is set, its projections have separate roles: query, key, value and out.
     """
 
     source: ClassVar[str] = (
@@ -51,7 +51,7 @@ class MultiheadAttention(Layer):
             "weight",
             inner,
             {
-                "pytorch": (Held("in_proj_weight", "(G O P) I", TORCH_PACKED),),
+                "pytorch": (StoredTensor("in_proj_weight", "(G O P) I", TORCH_PACKED),),
                 "keras": _each("/kernel", "I O P", KERAS),
                 "flax": _each(".kernel", "I O P", FLAX),
             },
@@ -61,9 +61,9 @@ class MultiheadAttention(Layer):
             "weight",
             outer,
             {
-                "pytorch": (Held("out_proj.weight", "O (I J)", TORCH),),
-                "keras": (Held("attention_output/kernel", "I J O", KERAS),),
-                "flax": (Held("out.kernel", "I J O", FLAX),),
+                "pytorch": (StoredTensor("out_proj.weight", "O (I J)", TORCH),),
+                "keras": (StoredTensor("attention_output/kernel", "I J O", KERAS),),
+                "flax": (StoredTensor("out.kernel", "I J O", FLAX),),
             },
             roles=("out",) if self.depth else (),
         )
@@ -76,7 +76,7 @@ class MultiheadAttention(Layer):
             "bias",
             {axis: size for axis, size in into.sizes.items() if axis != "I"},
             {
-                "pytorch": (Held("in_proj_bias", "(G O P)", ZEROS),),
+                "pytorch": (StoredTensor("in_proj_bias", "(G O P)", ZEROS),),
                 "keras": _each("/bias", "O P", ZEROS),
                 "flax": _each(".bias", "O P", ZEROS),
             },
@@ -86,9 +86,9 @@ class MultiheadAttention(Layer):
             "bias",
             {"O": self.embed_dim},
             {
-                "pytorch": (Held("out_proj.bias", "O", ZEROS),),
-                "keras": (Held("attention_output/bias", "O", ZEROS),),
-                "flax": (Held("out.bias", "O", ZEROS),),
+                "pytorch": (StoredTensor("out_proj.bias", "O", ZEROS),),
+                "keras": (StoredTensor("attention_output/bias", "O", ZEROS),),
+                "flax": (StoredTensor("out.bias", "O", ZEROS),),
             },
             fan=out_of.fans,
         )
@@ -99,8 +99,9 @@ class MultiheadAttention(Layer):
         return role._replace(heads=self.num_heads) if name == "out" else role
 
 
-def _each(suffix: str, form: str, init: Scheme) -> tuple[Held, ...]:
+def _each(suffix: str, form: str, init: Scheme) -> tuple[StoredTensor, ...]:
     """Return a tensor for each projection."""
     return tuple(
-        Held(name + suffix, form, init, at={"G": index}) for index, name in enumerate(_PROJECTIONS)
+        StoredTensor(name + suffix, form, init, at={"G": index})
+        for index, name in enumerate(_PROJECTIONS)
     )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from service.catalogue.layers.defaults import CAFFE, FLAX, KERAS, TORCH
-from service.catalogue.layers.form import Held, Parameter, Tensors
+from service.catalogue.layers.form import Parameter, StoredTensor, Tensors
 from service.catalogue.layers.layer import Layer, Size
 from service.catalogue.layers.linear import bias
 from service.errors import LayerError
@@ -52,42 +52,42 @@ class Convolution(Layer):
             "I": self.in_channels // self.groups,
             **kernel(self.axes, self.kernel_size),
         }
-        kept, torch = self._held(sizes)
+        kept, torch = self._tensors(sizes)
         weight = Parameter("weight", sizes, kept)
         yield weight
         if self.bias:
             yield bias(self.out_channels, weight.fans, torch)
 
-    def _held(self, sizes: dict[str, int]) -> tuple[Tensors, Fans | None]:
+    def _tensors(self, sizes: dict[str, int]) -> tuple[Tensors, Fans | None]:
         """Return the kernel's tensors, with the fans that torch uses if they differ."""
         window = " ".join(self.axes)
         area = math.prod(sizes[axis] for axis in self.axes)
-        # Keras counts all outputs, whatever the groups.
+        # Keras counts the outputs of all groups.
         keras = Fans(sizes["I"] * area, self.out_channels * area)
         return {
-            "pytorch": (Held("weight", f"(N O) I {window}", TORCH),),
-            "keras": (Held("kernel", f"{window} I (N O)", KERAS, keras),),
-            "flax": (Held("kernel", f"{window} I (N O)", FLAX),),
-            "caffe": (Held("0", f"(N O) I {window}", CAFFE),),
+            "pytorch": (StoredTensor("weight", f"(N O) I {window}", TORCH),),
+            "keras": (StoredTensor("kernel", f"{window} I (N O)", KERAS, keras),),
+            "flax": (StoredTensor("kernel", f"{window} I (N O)", FLAX),),
+            "caffe": (StoredTensor("0", f"(N O) I {window}", CAFFE),),
         }, None
 
 
 class TransposedConvolution(Convolution):
     """What transposed convolutions share; only PyTorch and Caffe have groups."""
 
-    def _held(self, sizes: dict[str, int]) -> tuple[Tensors, Fans | None]:
+    def _tensors(self, sizes: dict[str, int]) -> tuple[Tensors, Fans | None]:
         window = " ".join(self.axes)
         area = math.prod(sizes[axis] for axis in self.axes)
         # torch treats axis 1 as inputs, but here it is the outputs.
         torch = Fans(sizes["O"] * area, self.in_channels * area)
-        held: Tensors = {
-            "pytorch": (Held("weight", f"(N I) O {window}", TORCH, torch),),
-            "caffe": (Held("0", f"(N I) O {window}", CAFFE),),
+        tensors: Tensors = {
+            "pytorch": (StoredTensor("weight", f"(N I) O {window}", TORCH, torch),),
+            "caffe": (StoredTensor("0", f"(N I) O {window}", CAFFE),),
         }
         if self.groups == 1:
-            held["keras"] = (Held("kernel", f"{window} O I", KERAS),)
-            held["flax"] = (Held("kernel", f"{window} I O", FLAX),)
-        return held, torch
+            tensors["keras"] = (StoredTensor("kernel", f"{window} O I", KERAS),)
+            tensors["flax"] = (StoredTensor("kernel", f"{window} I O", FLAX),)
+        return tensors, torch
 
 
 def kernel(axes: str, size: Any) -> dict[str, int]:

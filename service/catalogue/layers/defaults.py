@@ -27,10 +27,10 @@ ZEROS: Scheme = Zeros()
 ONES: Scheme = Ones()
 
 TORCH = Kaiming(nonlinearity="leaky_relu", negative_slope=math.sqrt(5.0), distribution="uniform")
-"""U(+-1/sqrt(fan_in)), as torch writes it: kaiming_uniform with a slope of sqrt 5."""
+"""U(+-1/sqrt(fan_in)), which torch writes as kaiming_uniform with a slope of sqrt(5)."""
 
 TORCH_PACKED: Scheme = VarianceScaling(scale=0.5, distribution="uniform")
-"""xavier_uniform over query, key and value as one matrix: half the variance of one alone."""
+"""xavier_uniform over query, key and value as one matrix: half the variance of a single one."""
 
 TORCH_TABLE: Scheme = Normal(std=1.0)
 
@@ -43,7 +43,7 @@ KERAS_GATES: Scheme = LstmForget()
 """unit_forget_bias."""
 
 FLAX: Scheme = LeCun(distribution="truncated_normal")
-"""lecun_normal, which JAX truncates at 2 sigma and widens."""
+"""lecun_normal, which JAX truncates at 2 sigma and then rescales to the same std."""
 
 FLAX_TABLE: Scheme = VarianceScaling(distribution="normal")
 """Variance 1 / embedding_dim."""
@@ -51,4 +51,4 @@ FLAX_TABLE: Scheme = VarianceScaling(distribution="normal")
 ORTHOGONAL: Scheme = Orthogonal()
 
 CAFFE: Scheme = ZEROS
-"""A filler that is not stated is the constant 0."""
+"""Caffe's default filler is the constant 0."""

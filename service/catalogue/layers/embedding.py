@@ -1,4 +1,4 @@
-"""Tables of vectors.
+"""Embedding tables.
 
 Sources:
     torch.nn.Embedding: https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from service.catalogue.layers.defaults import CAFFE, FLAX_TABLE, KERAS_TABLE, TORCH_TABLE
-from service.catalogue.layers.form import Held, Parameter, Tensors
+from service.catalogue.layers.form import Parameter, StoredTensor, Tensors
 from service.catalogue.layers.layer import Layer, Size
 from service.errors import LayerError
 
@@ -19,7 +19,7 @@ from service.errors import LayerError
 class Embedding(Layer):
     """A table: one vector for each index.
 
-    Its fan_in is ``embedding_dim`` in every convention, as torch has it.
+    Its fan_in is ``embedding_dim`` in every convention, as in torch.
     """
 
     source: ClassVar[str] = "https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html"
@@ -27,7 +27,9 @@ class Embedding(Layer):
     type: Literal["embedding"]
     num_embeddings: Size
     embedding_dim: Size
-    padding_idx: int | None = Field(None, description="a row of zeros; negative from the end")
+    padding_idx: int | None = Field(
+        None, description="a row of zeros; negative counts from the end"
+    )
 
     def parameters(self) -> Iterator[Parameter]:
         """Yield the table, and Caffe's bias.
@@ -37,19 +39,19 @@ class Embedding(Layer):
         """
         rows, padding = self.num_embeddings, self.padding_idx
         if padding is not None and not -rows <= padding < rows:
-            raise LayerError(f"padding_idx needs {-rows} <= padding_idx < {rows}")
+            raise LayerError(f"padding_idx must be from {-rows} to {rows - 1}, not {padding}")
         table = Parameter(
             "weight",
             {"O": rows, "I": self.embedding_dim},
             {
-                "pytorch": (Held("weight", "O I", TORCH_TABLE),),
-                "keras": (Held("embeddings", "O I", KERAS_TABLE),),
-                "flax": (Held("embedding", "O I", FLAX_TABLE),),
-                "caffe": (Held("0", "O I", CAFFE),),
+                "pytorch": (StoredTensor("weight", "O I", TORCH_TABLE),),
+                "keras": (StoredTensor("embeddings", "O I", KERAS_TABLE),),
+                "flax": (StoredTensor("embedding", "O I", FLAX_TABLE),),
+                "caffe": (StoredTensor("0", "O I", CAFFE),),
             },
             roles=(self.role or "embedding",),
             zero_row=None if padding is None else padding % rows,
         )
         yield table
-        of_caffe: Tensors = {"caffe": (Held("1", "O", CAFFE),)}
-        yield Parameter("bias", {"O": self.embedding_dim}, of_caffe, fan=table.fans)
+        tensors: Tensors = {"caffe": (StoredTensor("1", "O", CAFFE),)}
+        yield Parameter("bias", {"O": self.embedding_dim}, tensors, fan=table.fans)

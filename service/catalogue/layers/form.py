@@ -7,8 +7,8 @@ merges gates and units, and ``I O`` with gate 2 is a tensor of that gate alone. 
 which element of one is which element of the other.
 
 A letter's meaning is the same everywhere: ``I`` and ``J`` inputs, ``O`` and ``P`` outputs; ``G``
-gates or projections, ``N`` groups and ``T`` twin biases, which are only neighbours in memory; any
-other is receptive field. An axis of size 1 may be left out or put anywhere.
+gates or projections, ``N`` groups and ``T`` twin biases, which are only stacked side by side;
+any other is receptive field. An axis of size 1 may be left out or put anywhere.
 """
 
 import math
@@ -32,23 +32,23 @@ A layer's ``init`` sets weights and slopes, its ``bias_init`` sets biases, and t
 sets weights only; nothing sets the others.
 """
 
-_INPUTS, _OUTPUTS, _BESIDE = "IJ", "OP", "GNT"
+_INPUTS, _OUTPUTS, _NEIGHBOURS = "IJ", "OP", "GNT"
 
 
 @cache
 def _groups(form: str) -> tuple[str, ...]:
-    merged, found = False, [""]
-    for sign in form:
-        merged = sign == "(" or (merged and sign != ")")
-        if sign == " " and not merged:
-            found.append("")
-        elif sign.isalpha():
-            found[-1] += sign
-    return tuple(group for group in found if group)
+    merged, groups = False, [""]
+    for letter in form:
+        merged = letter == "(" or (merged and letter != ")")
+        if letter == " " and not merged:
+            groups.append("")
+        elif letter.isalpha():
+            groups[-1] += letter
+    return tuple(group for group in groups if group)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredTensor:
     """One tensor that stores a parameter, or a piece of it, in a convention.
 
     Args:
@@ -73,7 +73,7 @@ class Held:
     def groups(self) -> tuple[str, ...]:
         """The letters of each axis of the file.
 
-        >>> Held("w", "(G O) I", None).groups
+        >>> StoredTensor("w", "(G O) I", None).groups
         ('GO', 'I')
         """
         return _groups(self.form)
@@ -83,7 +83,7 @@ class Held:
         return self.gates.index(gate) if self.gates else gate
 
 
-Tensors = dict[Convention, tuple[Held, ...]]
+Tensors = dict[Convention, tuple[StoredTensor, ...]]
 """The tensors of a parameter in each convention."""
 
 
@@ -94,7 +94,7 @@ class Parameter:
     Args:
         kind: Its kind.
         sizes: Its axes by letter.
-        held: The tensors of each convention.
+        tensors: The tensors of each convention.
         fan: Its true fans, if its axes do not determine them: a bias has those of its weights.
         roles: The role of each gate or projection for a scheme over the model, or one role for
             all; empty: the layer's.
@@ -103,7 +103,7 @@ class Parameter:
 
     kind: Kind
     sizes: Mapping[str, int]
-    held: Tensors
+    tensors: Tensors
     fan: Fans | None = None
     roles: tuple[RoleName, ...] = ()
     zero_row: int | None = None
@@ -117,61 +117,61 @@ class Parameter:
         """
         if self.fan is not None or self.kind not in ("weight", "bias"):
             return self.fan
-        beside = _BESIDE + _OUTPUTS, _BESIDE + _INPUTS
-        return Fans(*(self._elements(a for a in self.sizes if a not in out) for out in beside))
+        left_out = _NEIGHBOURS + _OUTPUTS, _NEIGHBOURS + _INPUTS
+        return Fans(*(self._elements(a for a in self.sizes if a not in out) for out in left_out))
 
-    def shape(self, held: Held) -> tuple[int, ...]:
+    def shape(self, stored: StoredTensor) -> tuple[int, ...]:
         """Return the dimensions of a tensor that stores it."""
-        return tuple(self._elements(group) for group in held.groups)
+        return tuple(self._elements(group) for group in stored.groups)
 
-    def layout(self, held: Held) -> str:
+    def layout(self, stored: StoredTensor) -> str:
         """Return a letter for each axis of a tensor that stores it, for schemes that use axes."""
-        return "".join(_letter(group) for group in held.groups)
+        return "".join(_letter(group) for group in stored.groups)
 
-    def axes(self, held: Held) -> list[str]:
+    def axes(self, stored: StoredTensor) -> list[str]:
         """Return the letters in the order of the file, merged or not, without axes of size 1."""
-        return [axis for axis in "".join(held.groups) if self.sizes[axis] > 1]
+        return [axis for axis in "".join(stored.groups) if self.sizes[axis] > 1]
 
     def elements(self, convention: Convention) -> int:
         """Return the number of its elements in a convention."""
-        return sum(math.prod(self.shape(held)) for held in self.held.get(convention, ()))
+        return sum(math.prod(self.shape(stored)) for stored in self.tensors.get(convention, ()))
 
-    def at(self, held: Held) -> dict[str, int]:
+    def at(self, stored: StoredTensor) -> dict[str, int]:
         """Return the coordinates that a tensor is restricted to, without axes of size 1."""
-        return {axis: at for axis, at in held.at.items() if self.sizes[axis] > 1}
+        return {axis: at for axis, at in stored.at.items() if self.sizes[axis] > 1}
 
-    def overlapping(self, held: Held, convention: Convention) -> list[Held]:
-        """Return the tensors of a convention that share elements with ``held``."""
-        at = self.at(held)
+    def overlapping(self, stored: StoredTensor, convention: Convention) -> list[StoredTensor]:
+        """Return the tensors of a convention that share elements with ``stored``."""
+        at = self.at(stored)
         return [
             other
-            for other in self.held.get(convention, ())
+            for other in self.tensors.get(convention, ())
             if all(at.get(axis, place) == place for axis, place in self.at(other).items())
         ]
 
-    def is_within(self, held: Held, other: Held) -> bool:
-        """Return whether all of ``held`` is in ``other``, given that they overlap."""
-        return self.at(other).keys() <= self.at(held).keys()
+    def is_within(self, stored: StoredTensor, other: StoredTensor) -> bool:
+        """Return whether all of ``stored`` is in ``other``, given that they overlap."""
+        return self.at(other).keys() <= self.at(stored).keys()
 
-    def view(self, held: Held, other: Held, drawn: Tensor) -> View:
-        """Return ``held`` as a view of ``other``, which contains it.
+    def view(self, stored: StoredTensor, other: StoredTensor, drawn: Tensor) -> View:
+        """Return ``stored`` as a view of ``other``, which contains it.
 
         Args:
-            held: The tensor in the file.
+            stored: The tensor in the file.
             other: The tensor that is drawn.
             drawn: ``other`` as a tensor of a recipe.
         """
-        axes, at = self.axes(other), self.at(held)
+        axes, at = self.axes(other), self.at(stored)
         block = [(0, self.sizes[axis]) for axis in axes]
         left_out = [axis for axis in axes if axis in at]
         for axis in left_out:
             start = other.place(at[axis]) if axis == "G" else at[axis]
             block[axes.index(axis)] = (start, start + 1)
-        order = tuple(axes.index(axis) for axis in [*left_out, *self.axes(held)])
+        order = tuple(axes.index(axis) for axis in [*left_out, *self.axes(stored)])
         shuffle = None
-        if "G" in self.axes(held):
+        if "G" in self.axes(stored):
             straight = tuple(range(self.sizes["G"]))
-            places = tuple(other.place(gate) for gate in held.gates or straight)
+            places = tuple(other.place(gate) for gate in stored.gates or straight)
             shuffle = (axes.index("G"), places) if places != straight else None
         return View(drawn, tuple(self.sizes[a] for a in axes), tuple(block), order, shuffle)
 
@@ -187,10 +187,10 @@ def _letter(group: str) -> str:
     """
     if set(group) & set(_INPUTS):
         return "I"
-    return "O" if set(group) & set(_OUTPUTS + _BESIDE) else "K"
+    return "O" if set(group) & set(_OUTPUTS + _NEIGHBOURS) else "K"
 
 
-def alike(
+def same_form(
     kind: Kind,
     sizes: Mapping[str, int],
     init: Scheme,
@@ -208,5 +208,7 @@ def alike(
         dtype: ``I64`` for counters.
     """
     form = " ".join(sizes)
-    held: Tensors = {c: (Held(name, form, init, dtype=dtype),) for c, name in names.items()}
-    return Parameter(kind, sizes, held)
+    tensors: Tensors = {
+        c: (StoredTensor(name, form, init, dtype=dtype),) for c, name in names.items()
+    }
+    return Parameter(kind, sizes, tensors)

@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 from pydantic import Field
 
 from service.catalogue.layers.defaults import ZEROS
-from service.catalogue.layers.form import Convention, Held, Kind, Parameter
+from service.catalogue.layers.form import Convention, Kind, Parameter, StoredTensor
 from service.catalogue.model_schemes.role import Role, RoleName, StackName
 from service.catalogue.schemes import Chrono, Constant, LstmForget, Ones, Scheme, Zeros
 from service.catalogue.tensor import Dimension, FloatDType, Init, Part, Parts, Strict, Tensor
-from service.catalogue.weight import Weight, stated, tensor
+from service.catalogue.weight import Weight, stated_fan, tensor
 from service.errors import LayerError
 from service.numerics.fans import Fans
 
@@ -24,8 +24,8 @@ Size = Annotated[int, Field(ge=1, le=2**53 - 1)]
 _BRANCHES = {"query": 1, "key": 1, "value": 1, "out": 2, "ffn_in": 1, "ffn_out": 2}
 """The place of a role in its residual branch of two layers."""
 
-_NO_BIAS = 'state "bias_init": "zeros" or "bias": false'
-_WITHOUT = "leave draw_convention out"
+_FIX_BIAS = 'state "bias_init": "zeros" or "bias": false'
+_FIX_CONVENTION = "leave draw_convention out"
 
 
 class _Piece(NamedTuple):
@@ -67,32 +67,32 @@ class Layer(Strict, ABC):
         """
 
     def weights(
-        self, convention: Convention, drawn: Convention | None, init: Scheme | None
+        self, convention: Convention, draw_convention: Convention | None, init: Scheme | None
     ) -> Iterator[Weight]:
         """Yield its tensors.
 
         Args:
-            convention: Whose names, layouts and default inits they have.
-            drawn: The convention whose tensors' draws they hold, if another.
-            init: Of weights that name none.
+            convention: The convention of their names, layouts and default inits.
+            draw_convention: The convention in which they are drawn; None for ``convention``.
+            init: The init of weights whose layer states none.
 
         Raises:
-            LayerError: A convention does not have this layer, or not in a form that the other's
-                draws could fill.
+            LayerError: A convention does not have this layer, or the tensors of ``convention``
+                are not blocks of those that are drawn.
         """
         parameters = list(self.parameters())
-        there = drawn or convention
-        _check_conventions(parameters, convention, there)
-        self._check_inits({p.kind for p in parameters if {convention, there} & p.held.keys()})
+        drawn_in = draw_convention or convention
+        _check_conventions(parameters, convention, drawn_in)
+        self._check_inits({p.kind for p in parameters if {convention, drawn_in} & p.tensors.keys()})
         for parameter in parameters:
             inits = {"weight": self.init or init, "slope": self.init, "bias": self.bias_init}
-            own = inits.get(parameter.kind)
-            for held in parameter.held.get(convention, ()):
-                if there == convention or parameter.kind == "buffer":
-                    yield Weight(*self._made(parameter, held, convention, own))
+            override = inits.get(parameter.kind)
+            for stored in parameter.tensors.get(convention, ()):
+                if drawn_in == convention or parameter.kind == "buffer":
+                    yield Weight(*self._own_tensor(parameter, stored, convention, override))
                 else:
-                    yield self._drawn(parameter, held, (convention, there), own)
-            _require_home(parameter, convention, there, own)
+                    yield self._view(parameter, stored, (convention, drawn_in), override)
+            _check_nothing_lost(parameter, convention, drawn_in, override)
 
     def role_of(self, name: RoleName) -> Role:
         """Return the role of a weight of this layer."""
@@ -101,142 +101,157 @@ class Layer(Strict, ABC):
 
     def _check_inits(self, kinds: Collection[Kind]) -> None:
         if self.init is not None and not {"weight", "slope"} & set(kinds):
-            raise LayerError("it has no weights for init to set: use a rule to set others")
+            raise LayerError(
+                "the layer has no weights for init to set: use a rule to set its other tensors"
+            )
         if self.bias_init is not None and "bias" not in kinds:
-            raise LayerError("it has no biases for bias_init to set: use a rule to set others")
+            raise LayerError(
+                "the layer has no biases for bias_init to set: use a rule to set its other tensors"
+            )
         if self.branch is not None and self.branch[0] > self.branch[1]:
-            raise LayerError(f"branch is [place, of], and there is no place {list(self.branch)}")
+            raise LayerError(f"branch is [place, of] with place <= of, not {list(self.branch)}")
 
-    def _name(self, held: Held, convention: Convention) -> str:
-        return self.name + SEPARATORS[convention] + held.name
+    def _name(self, stored: StoredTensor, convention: Convention) -> str:
+        return self.name + SEPARATORS[convention] + stored.name
 
-    def _made(
-        self, parameter: Parameter, held: Held, convention: Convention, own: Scheme | None
+    def _own_tensor(
+        self,
+        parameter: Parameter,
+        stored: StoredTensor,
+        convention: Convention,
+        override: Scheme | None,
     ) -> tuple[Tensor, tuple[Role, ...]]:
-        """Return a tensor of a convention as it draws it itself, and its roles."""
-        _check_gates(parameter, held, own)
-        axis, pieces = self._pieces(parameter, held, own)
+        """Return a tensor that is drawn in its own convention, and its roles."""
+        _check_gates(parameter, stored, override)
+        axis, pieces = self._pieces(parameter, stored, override)
         is_whole = len(pieces) == 1 and pieces[0].fan is None
         made = tensor(
-            self._name(held, convention),
-            parameter.shape(held),
+            self._name(stored, convention),
+            parameter.shape(stored),
             pieces[0].init if is_whole else None,
-            layout=parameter.layout(held),
+            layout=parameter.layout(stored),
             fan=parameter.fans,
-            dtype=held.dtype or self.dtype,
+            dtype=stored.dtype or self.dtype,
             parts=None if is_whole else _parts(axis, pieces),
         )
         return made, () if parameter.kind == "buffer" else tuple(piece.role for piece in pieces)
 
     def _pieces(
-        self, parameter: Parameter, held: Held, own: Scheme | None
+        self, parameter: Parameter, stored: StoredTensor, override: Scheme | None
     ) -> tuple[int, list[_Piece]]:
-        """Return an axis and its parts; there is at least one."""
-        init = own or held.init
-        fan = None if own or held.fan == parameter.fans else held.fan
-        roles = self._roles(parameter, held)
-        shape = parameter.shape(held)
+        """Return the axis along which a tensor is cut, and its parts, at least one."""
+        init = override or stored.init
+        fan = None if override or stored.fan == parameter.fans else stored.fan
+        roles = self._roles(parameter, stored)
+        shape = parameter.shape(stored)
         if parameter.zero_row is not None:
-            nothing = Role("vector", self.depth, self.stack)
+            zero_role = Role("vector", self.depth, self.stack)
             row, rows = parameter.zero_row, shape[0]
-            cut = [(row, init, roles[0]), (1, ZEROS, nothing), (rows - row - 1, init, roles[0])]
+            cut = [(row, init, roles[0]), (1, ZEROS, zero_role), (rows - row - 1, init, roles[0])]
             return 0, [_Piece(size, law, fan, role) for size, law, role in cut if size]
-        gates = parameter.sizes["G"] if "G" in parameter.axes(held) else 1
-        if parameter.kind == "weight" and gates > 1 and (own or len(roles) > 1):
-            axis = next(a for a, group in enumerate(held.groups) if group[0] == "G")
+        gates = parameter.sizes["G"] if "G" in parameter.axes(stored) else 1
+        if parameter.kind == "weight" and gates > 1 and (override or len(roles) > 1):
+            axis = next(a for a, group in enumerate(stored.groups) if group[0] == "G")
             roles = roles if len(roles) > 1 else roles * gates
             return axis, [_Piece(shape[axis] // gates, init, fan, role) for role in roles]
         return 0, [_Piece(shape[0] if shape else 1, init, fan, roles[0])]
 
-    def _roles(self, parameter: Parameter, held: Held) -> list[Role]:
-        """Return the role of all of a tensor, or of each of its projections."""
+    def _roles(self, parameter: Parameter, stored: StoredTensor) -> list[Role]:
+        """Return the role of a tensor, or the roles of its projections."""
         if parameter.kind != "weight":
             return [Role("vector", self.depth, self.stack)]
         names = parameter.roles or (self.role or "hidden",)
-        if len(names) > 1 and "G" in held.at:
-            names = names[held.at["G"] :][:1]
+        if len(names) > 1 and "G" in stored.at:
+            names = names[stored.at["G"] :][:1]
         return [self.role_of(name) for name in names]
 
-    def _drawn(
+    def _view(
         self,
         parameter: Parameter,
-        held: Held,
+        stored: StoredTensor,
         conventions: tuple[Convention, Convention],
-        own: Scheme | None,
+        override: Scheme | None,
     ) -> Weight:
-        """Return a tensor of one convention that is drawn in another's."""
-        convention, there = conventions
-        others = parameter.overlapping(held, there)
-        if len(others) == 1 and parameter.is_within(held, others[0]):
-            made, roles = self._made(parameter, others[0], there, own)
+        """Return a tensor of one convention as a view of a tensor of another."""
+        convention, drawn_in = conventions
+        others = parameter.overlapping(stored, drawn_in)
+        if len(others) == 1 and parameter.is_within(stored, others[0]):
+            made, roles = self._own_tensor(parameter, others[0], drawn_in, override)
             bare = tensor(
-                self._name(held, convention), parameter.shape(held), None, dtype=self.dtype
+                self._name(stored, convention), parameter.shape(stored), None, dtype=self.dtype
             )
-            return Weight(bare, roles, parameter.view(held, others[0], made))
-        inits = {own or other.init for other in others}
+            return Weight(bare, roles, parameter.view(stored, others[0], made))
+        inits = {override or other.init for other in others}
         if not inits and parameter.kind in ("bias", "norm"):
-            # What the drawn network lacks does nothing in this one.
-            inits = {ZEROS if parameter.kind == "bias" else held.init}
+            # The drawn network has no such tensor: it gets the value that has no effect.
+            inits = {ZEROS if parameter.kind == "bias" else stored.init}
         if len(inits) == 1 and isinstance(init := inits.pop(), Zeros | Ones | Constant):
-            return Weight(*self._made(parameter, held, convention, init))
-        raise LayerError(_scattered(parameter, held, others, conventions))
+            return Weight(*self._own_tensor(parameter, stored, convention, init))
+        raise LayerError(_no_view(parameter, stored, others, conventions))
 
 
 def _check_conventions(parameters: Sequence[Parameter], *conventions: Convention) -> None:
     for convention in conventions:
-        if parameters and convention not in parameters[0].held:
-            having = ", ".join(c for c in SEPARATORS if c in parameters[0].held)
-            raise LayerError(f"{convention} has no such layer, only {having}")
+        if parameters and convention not in parameters[0].tensors:
+            having = ", ".join(c for c in SEPARATORS if c in parameters[0].tensors)
+            raise LayerError(f"{convention} has no such layer; these have it: {having}")
 
 
 def _parts(axis: int, pieces: Iterable[_Piece]) -> Parts:
     """Return pieces as a recipe states them."""
     given: list[dict[str, Any]] = [
-        {"size": piece.size, "init": piece.init, "fan": stated(piece.fan) if piece.fan else None}
+        {
+            "size": piece.size,
+            "init": piece.init,
+            "fan": stated_fan(piece.fan) if piece.fan else None,
+        }
         for piece in pieces
     ]
     return Parts.model_construct(axis=axis, of=tuple(Part.model_construct(**g) for g in given))
 
 
-def _scattered(
+def _no_view(
     parameter: Parameter,
-    held: Held,
-    others: Sequence[Held],
+    stored: StoredTensor,
+    others: Sequence[StoredTensor],
     conventions: tuple[Convention, Convention],
 ) -> str:
-    """Return why a tensor has no source, and what to do."""
-    convention, there = conventions
+    """Return why a tensor is not a view of a drawn one, and how to fix it."""
+    convention, drawn_in = conventions
     if not others:
-        return f"{there} has nothing that could fill {convention}'s {held.name}: {_WITHOUT}"
+        return f"{drawn_in} has no tensor for {convention}'s {stored.name}: {_FIX_CONVENTION}"
     names = ", ".join(other.name for other in others)
-    way_out = _NO_BIAS if parameter.kind == "bias" else f"{_WITHOUT}, or turn it round"
+    fix = (
+        _FIX_BIAS if parameter.kind == "bias" else f"{_FIX_CONVENTION}, or swap it with convention"
+    )
     return (
-        f"{convention}'s {held.name} would take the draws of several tensors of {there} ({names}),"
-        f" and a draw is a block of one: {way_out}"
+        f"{convention}'s {stored.name} holds several tensors of {drawn_in} ({names}), but it can"
+        f" only be a block of one: {fix}"
     )
 
 
-def _require_home(
-    parameter: Parameter, convention: Convention, there: Convention, own: Scheme | None
+def _check_nothing_lost(
+    parameter: Parameter, convention: Convention, drawn_in: Convention, override: Scheme | None
 ) -> None:
-    """Refuse to lose what the drawn network has."""
-    if convention == there or parameter.kind in ("norm", "buffer"):
+    """Raise if a part of the drawn network is not in the file."""
+    if convention == drawn_in or parameter.kind in ("norm", "buffer"):
         return
-    drawn = parameter.held.get(there, ())
-    is_nothing = parameter.kind == "bias" and {own or held.init for held in drawn} <= {ZEROS}
-    if parameter.elements(convention) < parameter.elements(there) and not is_nothing:
-        way_out = _NO_BIAS if parameter.kind == "bias" else _WITHOUT
+    sources = parameter.tensors.get(drawn_in, ())
+    inits = {override or source.init for source in sources}
+    is_zero = parameter.kind == "bias" and inits <= {ZEROS}
+    if parameter.elements(convention) < parameter.elements(drawn_in) and not is_zero:
+        fix = _FIX_BIAS if parameter.kind == "bias" else _FIX_CONVENTION
         raise LayerError(
-            f"not all of {there}'s {drawn[-1].name} has a place in {convention}: {way_out}"
+            f"not all of {drawn_in}'s {sources[-1].name} has a place in {convention}: {fix}"
         )
 
 
-def _check_gates(parameter: Parameter, held: Held, own: Scheme | None) -> None:
-    """Refuse an init of packed gates where they are others, or each a tensor."""
-    if isinstance(own, LstmForget | Chrono) and "G" in parameter.sizes:
-        packed = math.prod(parameter.sizes[axis] for axis in "G" if axis in parameter.axes(held))
-        if packed != len(own.gates):
+def _check_gates(parameter: Parameter, stored: StoredTensor, override: Scheme | None) -> None:
+    """Raise if an init for packed gates does not fit the gates of a tensor."""
+    if isinstance(override, LstmForget | Chrono) and "G" in parameter.sizes:
+        packed = math.prod(parameter.sizes[axis] for axis in "G" if axis in parameter.axes(stored))
+        if packed != len(override.gates):
             raise LayerError(
-                f"{own.scheme} sets {len(own.gates)} gates in one tensor, and {held.name} has"
-                f" {packed}: use a rule for the tensor of the gate"
+                f"{override.scheme} sets {len(override.gates)} gates in one tensor, but"
+                f" {stored.name} has {packed}: use a rule for the tensor of each gate"
             )

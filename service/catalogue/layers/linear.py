@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from service.catalogue.layers.defaults import CAFFE, FLAX, KERAS, TORCH, ZEROS
-from service.catalogue.layers.form import Held, Parameter, Tensors
+from service.catalogue.layers.form import Parameter, StoredTensor, Tensors
 from service.catalogue.layers.layer import Layer, Size
 from service.numerics.fans import Fans
 
 
 class Linear(Layer):
-    """A fully connected layer: every output a weighted sum of every input."""
+    """A fully connected layer: every output is a weighted sum of all inputs."""
 
     source: ClassVar[str] = "https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html"
     example: ClassVar[dict[str, Any]] = {"in_features": 6, "out_features": 4}
@@ -30,10 +30,10 @@ class Linear(Layer):
             "weight",
             {"O": self.out_features, "I": self.in_features},
             {
-                "pytorch": (Held("weight", "O I", TORCH),),
-                "keras": (Held("kernel", "I O", KERAS),),
-                "flax": (Held("kernel", "I O", FLAX),),
-                "caffe": (Held("0", "O I", CAFFE),),
+                "pytorch": (StoredTensor("weight", "O I", TORCH),),
+                "keras": (StoredTensor("kernel", "I O", KERAS),),
+                "flax": (StoredTensor("kernel", "I O", FLAX),),
+                "caffe": (StoredTensor("0", "O I", CAFFE),),
             },
         )
         if self.bias:
@@ -41,7 +41,7 @@ class Linear(Layer):
 
 
 class BilinearForm(Layer):
-    """A bilinear layer: every output a weighted sum of the products of two inputs' features."""
+    """A bilinear layer: every output is a weighted sum of products of two inputs' features."""
 
     source: ClassVar[str] = "https://docs.pytorch.org/docs/stable/generated/torch.nn.Bilinear.html"
     example: ClassVar[dict[str, Any]] = {"in1_features": 6, "in2_features": 5, "out_features": 4}
@@ -52,32 +52,34 @@ class BilinearForm(Layer):
     bias: bool = True
 
     def parameters(self) -> Iterator[Parameter]:
-        """Yield its weight, and its bias if it has one; torch bounds both by the first input."""
+        """Yield its weight and its bias, if any; torch takes the bounds of both from input 1."""
         sizes = {"O": self.out_features, "I": self.in1_features, "J": self.in2_features}
         torch = Fans(self.in1_features, self.out_features)
-        weight = Parameter("weight", sizes, {"pytorch": (Held("weight", "O I J", TORCH, torch),)})
+        weight = Parameter(
+            "weight", sizes, {"pytorch": (StoredTensor("weight", "O I J", TORCH, torch),)}
+        )
         yield weight
         if self.bias:
-            held: Tensors = {"pytorch": (Held("bias", "O", TORCH, torch),)}
-            yield Parameter("bias", {"O": self.out_features}, held, fan=weight.fans)
+            tensors: Tensors = {"pytorch": (StoredTensor("bias", "O", TORCH, torch),)}
+            yield Parameter("bias", {"O": self.out_features}, tensors, fan=weight.fans)
 
 
 def bias(size: int, fans: Fans | None, torch: Fans | None = None) -> Parameter:
-    """Return the bias of a layer: torch's has the bound of its weights.
+    """Return the bias of a layer; in torch it has the same bound as the weights.
 
     Args:
-        size: Outputs.
-        fans: The true fans of its weights.
-        torch: Those that torch takes, where they are others.
+        size: Number of outputs.
+        fans: The true fans of the weights.
+        torch: The fans that torch uses, if they differ.
     """
     return Parameter(
         "bias",
         {"O": size},
         {
-            "pytorch": (Held("bias", "O", TORCH, torch),),
-            "keras": (Held("bias", "O", ZEROS),),
-            "flax": (Held("bias", "O", ZEROS),),
-            "caffe": (Held("1", "O", CAFFE),),
+            "pytorch": (StoredTensor("bias", "O", TORCH, torch),),
+            "keras": (StoredTensor("bias", "O", ZEROS),),
+            "flax": (StoredTensor("bias", "O", ZEROS),),
+            "caffe": (StoredTensor("1", "O", CAFFE),),
         },
         fan=fans,
     )

@@ -1,4 +1,4 @@
-"""Normalization layers: scales of 1, shifts of 0, and what they have seen of the data.
+"""Normalization layers: scales of 1, shifts of 0, and running statistics.
 
 Sources:
     torch.nn: https://docs.pytorch.org/docs/stable/nn.html#normalization-layers
@@ -13,25 +13,25 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from service.catalogue.layers.defaults import ONES, ZEROS
-from service.catalogue.layers.form import Convention, Held, Parameter, Tensors, alike
+from service.catalogue.layers.form import Convention, Parameter, StoredTensor, Tensors, same_form
 from service.catalogue.layers.layer import Layer, Size
 from service.errors import LayerError
 
 _SCALES: dict[Convention, str] = {"pytorch": "weight", "keras": "gamma", "flax": "scale"}
 _SHIFTS: dict[Convention, str] = {"pytorch": "bias", "keras": "beta", "flax": "bias"}
-_COUNTER = alike("buffer", {}, ZEROS, {"pytorch": "num_batches_tracked"}, dtype="I64")
+_COUNTER = same_form("buffer", {}, ZEROS, {"pytorch": "num_batches_tracked"}, dtype="I64")
 
 Shape = Size | Annotated[tuple[Size, ...], Field(min_length=1, max_length=8)]
 
 
 def _axes(shape: int | tuple[int, ...]) -> dict[str, int]:
-    """Return axes that are neither in nor out."""
+    """Return letters for axes that are neither inputs nor outputs."""
     return dict(zip("ABCDEFHK", (shape,) if isinstance(shape, int) else shape, strict=False))
 
 
 def _affine(channels: int) -> Iterator[Parameter]:
-    yield alike("norm", {"C": channels}, ONES, _SCALES)
-    yield alike("norm", {"C": channels}, ZEROS, _SHIFTS)
+    yield same_form("norm", {"C": channels}, ONES, _SCALES)
+    yield same_form("norm", {"C": channels}, ZEROS, _SHIFTS)
 
 
 class LayerNorm(Layer):
@@ -48,9 +48,9 @@ class LayerNorm(Layer):
         """Yield its scale and its shift."""
         axes = _axes(self.normalized_shape)
         if self.elementwise_affine:
-            yield alike("norm", axes, ONES, _SCALES)
+            yield same_form("norm", axes, ONES, _SCALES)
         if self.elementwise_affine and self.bias:
-            yield alike("norm", axes, ZEROS, _SHIFTS)
+            yield same_form("norm", axes, ZEROS, _SHIFTS)
 
 
 class RmsNorm(Layer):
@@ -66,11 +66,11 @@ class RmsNorm(Layer):
         """Yield its scale."""
         if self.elementwise_affine:
             names: dict[Convention, str] = {"pytorch": "weight", "keras": "scale", "flax": "scale"}
-            yield alike("norm", _axes(self.normalized_shape), ONES, names)
+            yield same_form("norm", _axes(self.normalized_shape), ONES, names)
 
 
 class BatchNorm(Layer):
-    """A normalization over the batch, with running statistics; Caffe's is followed by a Scale."""
+    """A normalization over the batch, with running statistics; in Caffe a Scale layer follows."""
 
     source: ClassVar[str] = (
         "https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html"
@@ -81,23 +81,23 @@ class BatchNorm(Layer):
     affine: bool = True
 
     def parameters(self) -> Iterator[Parameter]:
-        """Yield its scale and shift, its statistics and its counter."""
+        """Yield its scale and shift, its running statistics and its counter."""
         axes = {"C": self.num_features}
         if self.affine:
-            yield alike("norm", axes, ONES, {**_SCALES, "caffe": "scale/0"})
-            yield alike("norm", axes, ZEROS, {**_SHIFTS, "caffe": "scale/1"})
+            yield same_form("norm", axes, ONES, {**_SCALES, "caffe": "scale/0"})
+            yield same_form("norm", axes, ZEROS, {**_SHIFTS, "caffe": "scale/1"})
         yield self._statistic("running_mean", "moving_mean", "mean", "0")
         yield self._statistic("running_var", "moving_variance", "var", "1")
         yield _COUNTER
-        yield alike("buffer", {"C": 1}, ZEROS, {"caffe": "2"})
+        yield same_form("buffer", {"C": 1}, ZEROS, {"caffe": "2"})
 
     def _statistic(self, torch: str, keras: str, flax: str, caffe: str) -> Parameter:
-        # Caffe has sums, and divides them by its third blob.
+        # Caffe stores sums, and divides them by its third blob.
         names: dict[Convention, str] = {"pytorch": torch, "keras": keras, "flax": flax}
         init = ONES if flax == "var" else ZEROS
-        made = alike("buffer", {"C": self.num_features}, init, names)
-        sums: Tensors = {"caffe": (Held(caffe, "C", ZEROS),)}
-        return Parameter("buffer", made.sizes, {**made.held, **sums})
+        made = same_form("buffer", {"C": self.num_features}, init, names)
+        sums: Tensors = {"caffe": (StoredTensor(caffe, "C", ZEROS),)}
+        return Parameter("buffer", made.sizes, {**made.tensors, **sums})
 
 
 class GroupNorm(Layer):
@@ -125,7 +125,7 @@ class GroupNorm(Layer):
 
 
 class InstanceNorm(Layer):
-    """A normalization over each channel of each example; as in PyTorch, it has tensors if asked."""
+    """A normalization over each channel of each example; as in PyTorch, no tensors by default."""
 
     source: ClassVar[str] = (
         "https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html"
@@ -137,12 +137,12 @@ class InstanceNorm(Layer):
     track_running_stats: bool = False
 
     def parameters(self) -> Iterator[Parameter]:
-        """Yield its scale and shift, its statistics and its counter."""
+        """Yield its scale and shift, its running statistics and its counter."""
         axes = {"C": self.num_features}
         if self.affine:
-            yield alike("norm", axes, ONES, {"pytorch": "weight", "flax": "scale"})
-            yield alike("norm", axes, ZEROS, {"pytorch": "bias", "flax": "bias"})
+            yield same_form("norm", axes, ONES, {"pytorch": "weight", "flax": "scale"})
+            yield same_form("norm", axes, ZEROS, {"pytorch": "bias", "flax": "bias"})
         if self.track_running_stats:
-            yield alike("buffer", axes, ZEROS, {"pytorch": "running_mean"})
-            yield alike("buffer", axes, ONES, {"pytorch": "running_var"})
+            yield same_form("buffer", axes, ZEROS, {"pytorch": "running_mean"})
+            yield same_form("buffer", axes, ONES, {"pytorch": "running_var"})
             yield _COUNTER

@@ -1,7 +1,8 @@
-"""Recurrent layers: an input kernel, a recurrent one and biases for each layer and direction.
+"""Recurrent layers: an input kernel, a recurrent kernel and biases for each layer and direction.
 
-Gates count in PyTorch's order, i f g o and r z n. Keras, Flax and Caffe stack layers instead: a
-``num_layers`` or ``bidirectional`` layer is several there, called ``l0``, ``l0_reverse``, ``l1``...
+Gates are numbered in PyTorch's order: i f g o and r z n. Keras, Flax and Caffe have no
+``num_layers`` or ``bidirectional``; there, such a layer is several layers with the names ``l0``,
+``l0_reverse``, ``l1``...
 
 Sources:
     torch.nn.LSTM: https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
@@ -24,7 +25,7 @@ from service.catalogue.layers.defaults import (
     TORCH,
     ZEROS,
 )
-from service.catalogue.layers.form import Held, Parameter, Tensors
+from service.catalogue.layers.form import Parameter, StoredTensor, Tensors
 from service.catalogue.layers.layer import Layer, Size
 from service.catalogue.schemes import Scheme
 from service.numerics.fans import Fans
@@ -34,9 +35,9 @@ class _Cell(NamedTuple):
     """One layer in one direction.
 
     Args:
-        inputs: Features that it is given.
-        torch: What follows its parameters' names in PyTorch.
-        path: What precedes them elsewhere, a separator behind it; empty if it is the only one.
+        inputs: Number of input features.
+        torch: Suffix of its parameters' names in PyTorch.
+        path: Prefix of their names elsewhere, with a separator; empty if it is the only cell.
     """
 
     inputs: int
@@ -49,21 +50,21 @@ class _Cell(NamedTuple):
 
 
 class Recurrent(Layer):
-    """What recurrent layers have, whatever their gates."""
+    """What recurrent layers with any gates share."""
 
     gates: ClassVar[tuple[str, ...]]
-    """What Flax calls the gates."""
+    """The names of the gates in Flax."""
 
     keras: ClassVar[str]
-    """What Keras calls the cell."""
+    """The name of the cell in Keras."""
 
     in_keras: ClassVar[tuple[int, ...]] = ()
     in_caffe: ClassVar[tuple[int, ...] | None] = ()
-    """The order of the gates there, where it is another; None: there is no such layer."""
+    """The order of the gates there; empty: PyTorch's order; None: there is no such layer."""
 
     keras_bias: ClassVar[tuple[str, Scheme]] = ("(G O)", ZEROS)
     flax_biases: ClassVar[Mapping[tuple[int, int], str]]
-    """The submodules that have a bias, by twin and gate."""
+    """The submodules with a bias, by (twin bias, gate)."""
 
     input_size: Size
     hidden_size: Size
@@ -97,44 +98,52 @@ class Recurrent(Layer):
         init = ORTHOGONAL if is_recurrent else None
         fused = Fans(inputs, gates * units)
         keras = f"{cell.path}{self.keras}/{keras}"
-        held: Tensors = {
-            "pytorch": (Held(f"weight_{torch}{cell.torch}", "(G O) I", TORCH, Fans(units, units)),),
-            "keras": (Held(keras, "I (G O)", init or KERAS, fused, gates=self.in_keras),),
+        tensors: Tensors = {
+            "pytorch": (
+                StoredTensor(f"weight_{torch}{cell.torch}", "(G O) I", TORCH, Fans(units, units)),
+            ),
+            "keras": (StoredTensor(keras, "I (G O)", init or KERAS, fused, gates=self.in_keras),),
             "flax": tuple(
-                Held(cell.flax(f"{flax}{gate}/kernel"), "I O", init or FLAX, at={"G": index})
+                StoredTensor(
+                    cell.flax(f"{flax}{gate}/kernel"), "I O", init or FLAX, at={"G": index}
+                )
                 for index, gate in enumerate(self.gates)
             ),
         }
         if self.in_caffe is not None and self.bias:
             name = f"{cell.path}{caffe}"
-            held["caffe"] = (Held(name, "(G O) I", CAFFE, gates=self.in_caffe),)
-        return Parameter("weight", {"G": gates, "O": units, "I": inputs}, held)
+            tensors["caffe"] = (StoredTensor(name, "(G O) I", CAFFE, gates=self.in_caffe),)
+        return Parameter("weight", {"G": gates, "O": units, "I": inputs}, tensors)
 
     def _biases(self, cell: _Cell) -> Parameter:
         units = self.hidden_size
         form, init = self.keras_bias
         one = {} if "T" in form else {"T": 0}
         name = f"{cell.path}{self.keras}/bias"
-        held: Tensors = {
+        tensors: Tensors = {
             "pytorch": tuple(
-                Held(f"bias_{side}{cell.torch}", "(G O)", TORCH, Fans(units, units), at={"T": twin})
+                StoredTensor(
+                    f"bias_{side}{cell.torch}", "(G O)", TORCH, Fans(units, units), at={"T": twin}
+                )
                 for twin, side in enumerate(("ih", "hh"))
             ),
-            "keras": (Held(name, form, init, at=one, gates=self.in_keras),),
+            "keras": (StoredTensor(name, form, init, at=one, gates=self.in_keras),),
             "flax": tuple(
-                Held(cell.flax(f"{module}/bias"), "O", ZEROS, at={"T": twin, "G": gate})
+                StoredTensor(cell.flax(f"{module}/bias"), "O", ZEROS, at={"T": twin, "G": gate})
                 for (twin, gate), module in self.flax_biases.items()
             ),
         }
         if self.in_caffe is not None:
             blob = f"{cell.path}1"
-            held["caffe"] = (Held(blob, "(G O)", CAFFE, at={"T": 0}, gates=self.in_caffe),)
+            tensors["caffe"] = (
+                StoredTensor(blob, "(G O)", CAFFE, at={"T": 0}, gates=self.in_caffe),
+            )
         sizes = {"T": 2, "G": len(self.gates), "O": units}
-        return Parameter("bias", sizes, held, fan=Fans(cell.inputs, units))
+        return Parameter("bias", sizes, tensors, fan=Fans(cell.inputs, units))
 
 
 class Rnn(Recurrent):
-    """A recurrent layer without gates; Caffe's has an output layer of its own."""
+    """A recurrent layer without gates; in Caffe it includes an output layer."""
 
     source: ClassVar[str] = "https://docs.pytorch.org/docs/stable/generated/torch.nn.RNN.html"
     example: ClassVar[dict[str, Any]] = {"input_size": 6, "hidden_size": 4}
@@ -148,8 +157,8 @@ class Rnn(Recurrent):
         yield from super().parameters()
         units = self.hidden_size
         for cell in self._cells() if self.bias else ():
-            weight: Tensors = {"caffe": (Held(f"{cell.path}3", "O I", CAFFE),)}
-            shift: Tensors = {"caffe": (Held(f"{cell.path}4", "O", CAFFE),)}
+            weight: Tensors = {"caffe": (StoredTensor(f"{cell.path}3", "O I", CAFFE),)}
+            shift: Tensors = {"caffe": (StoredTensor(f"{cell.path}4", "O", CAFFE),)}
             yield Parameter("weight", {"O": units, "I": units}, weight)
             yield Parameter("bias", {"O": units}, shift, fan=Fans(units, units))
 
@@ -170,7 +179,7 @@ class Lstm(Recurrent):
 
 
 class Gru(Recurrent):
-    """A gated recurrent unit: reset and update gates; its reset follows the recurrent product."""
+    """A gated recurrent unit: reset and update gates; the reset is after the recurrent product."""
 
     source: ClassVar[str] = "https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html"
     example: ClassVar[dict[str, Any]] = Rnn.example

@@ -1,4 +1,4 @@
-"""Convolutions that keep channels apart.
+"""Convolutions of each channel separately.
 
 Sources:
     keras.layers.DepthwiseConv2D: https://keras.io/api/layers/convolution_layers/depthwise_convolution2d/
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from service.catalogue.layers.convolution import kernel
 from service.catalogue.layers.defaults import CAFFE, FLAX, KERAS, TORCH, ZEROS
-from service.catalogue.layers.form import Held, Parameter, Tensors
+from service.catalogue.layers.form import Parameter, StoredTensor, Tensors
 from service.catalogue.layers.layer import Layer, Size
 from service.catalogue.layers.linear import bias
 from service.numerics.fans import Fans
@@ -21,7 +21,7 @@ _MULTIPLIER = Field(1, description="outputs of each channel")
 
 
 class DepthwiseConv2d(Layer):
-    """A convolution of each channel by itself: elsewhere than in Keras one with as many groups."""
+    """A convolution of each channel separately; outside Keras, one with as many groups."""
 
     source: ClassVar[str] = (
         "https://keras.io/api/layers/convolution_layers/depthwise_convolution2d/"
@@ -40,10 +40,10 @@ class DepthwiseConv2d(Layer):
             "weight",
             sizes,
             {
-                "pytorch": (Held("weight", "(N O) I H W", TORCH),),
+                "pytorch": (StoredTensor("weight", "(N O) I H W", TORCH),),
                 "keras": (_of_keras("kernel", sizes),),
-                "flax": (Held("kernel", "H W I (N O)", FLAX),),
-                "caffe": (Held("0", "(N O) I H W", CAFFE),),
+                "flax": (StoredTensor("kernel", "H W I (N O)", FLAX),),
+                "caffe": (StoredTensor("0", "(N O) I H W", CAFFE),),
             },
         )
         yield weight
@@ -52,7 +52,7 @@ class DepthwiseConv2d(Layer):
 
 
 class SeparableConv2d(Layer):
-    """A convolution of each channel by itself, then one that mixes them: Keras's alone."""
+    """A convolution of each channel separately, then one that mixes them; only Keras has it."""
 
     source: ClassVar[str] = (
         "https://keras.io/api/layers/convolution_layers/separable_convolution2d/"
@@ -70,18 +70,18 @@ class SeparableConv2d(Layer):
         sizes = _sizes(self.in_channels, self.multiplier, self.kernel_size)
         yield Parameter("weight", sizes, {"keras": (_of_keras("depthwise_kernel", sizes),)})
         mixed = {"O": self.out_channels, "I": self.in_channels * self.multiplier, "H": 1, "W": 1}
-        mixing: Tensors = {"keras": (Held("pointwise_kernel", "H W I O", KERAS),)}
+        mixing: Tensors = {"keras": (StoredTensor("pointwise_kernel", "H W I O", KERAS),)}
         yield (pointwise := Parameter("weight", mixed, mixing))
         if self.bias:
-            held: Tensors = {"keras": (Held("bias", "O", ZEROS),)}
-            yield Parameter("bias", {"O": self.out_channels}, held, fan=pointwise.fans)
+            tensors: Tensors = {"keras": (StoredTensor("bias", "O", ZEROS),)}
+            yield Parameter("bias", {"O": self.out_channels}, tensors, fan=pointwise.fans)
 
 
 def _sizes(channels: int, multiplier: int, size: Any) -> dict[str, int]:
     return {"N": channels, "O": multiplier, "I": 1, **kernel("HW", size)}
 
 
-def _of_keras(name: str, sizes: dict[str, int]) -> Held:
-    """Return Keras's depthwise kernel, whose fan_in counts every channel."""
+def _of_keras(name: str, sizes: dict[str, int]) -> StoredTensor:
+    """Return Keras's depthwise kernel; its fan_in counts all channels."""
     area = sizes["H"] * sizes["W"]
-    return Held(name, "H W N O", KERAS, Fans(sizes["N"] * area, sizes["O"] * area))
+    return StoredTensor(name, "H W N O", KERAS, Fans(sizes["N"] * area, sizes["O"] * area))

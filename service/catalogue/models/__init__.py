@@ -34,7 +34,7 @@ FAMILIES: tuple[type[Config], ...] = (
     ClipVision,
     ResNet,
 )
-"""Every family."""
+"""All families."""
 
 MODEL_TYPES: dict[str, type[Config]] = {
     name: family for family in FAMILIES for name in family.model_types
@@ -42,7 +42,7 @@ MODEL_TYPES: dict[str, type[Config]] = {
 """Every family by the ``model_type`` of its config.json."""
 
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-"""The dtypes of a config.json."""
+"""The spelling of dtypes in a config.json."""
 
 
 def model_of(config: Mapping[str, Any]) -> Config:
@@ -62,13 +62,13 @@ def model_of(config: Mapping[str, Any]) -> Config:
         return MODEL_TYPES[named].model_validate(document)
     except ValidationError as error:
         problems = [
-            Problem("".join(f"/{step}" for step in entry["loc"]), _said(entry))
+            Problem("".join(f"/{step}" for step in entry["loc"]), _detail(entry))
             for entry in error.errors(include_url=False)
         ]
         raise ModelError(problems) from None
 
 
-def _said(entry: Any) -> str:
+def _detail(entry: Any) -> str:
     """Return what is wrong with a field, and its value."""
     if entry["type"] in ("model_type", "dataclass_type"):
         return "an object is expected"
@@ -94,7 +94,7 @@ def config_of(config: Mapping[str, Any]) -> dict[str, Any]:
     changes = {key: value for key, value in config.items() if key != "preset"}
     kind = presets()[name]["model_type"]
     if changes.get("model_type", kind) != kind:
-        detail = f"the preset {name} is a {kind}: leave model_type out, or the preset"
+        detail = f"the preset {name} has the model_type {kind}: leave out model_type or preset"
         raise ModelError([Problem("/model_type", detail)])
     return presets()[name] | changes
 
@@ -102,7 +102,7 @@ def config_of(config: Mapping[str, Any]) -> dict[str, Any]:
 def _unknown(key: str, named: Any, known: Mapping[str, Any], config: Mapping[str, Any]) -> Problem:
     valid = ", ".join(sorted(known))
     if key not in config:
-        return Problem("", f"a model has a {key}, one of {valid}; or a preset")
+        return Problem("", f"a model needs a preset, or a {key}, one of {valid}")
     close = difflib.get_close_matches(str(named)[:100], known, n=1)
     hint = f": did you mean {close[0]}?" if close else ""
     return Problem(f"/{key}", f"no {key} is called {truncate(named)}{hint}; known are {valid}")

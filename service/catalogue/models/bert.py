@@ -1,4 +1,4 @@
-"""BERT: encoder blocks with norms behind, and a head for every task.
+"""BERT: encoder blocks with norms after their branches, and a head for every task.
 
 Source: transformers' BertPreTrainedModel: https://huggingface.co/docs/transformers/model_doc/bert
 """
@@ -14,7 +14,7 @@ from service.errors import Problem
 
 
 class Bert(Padded, Labelled):
-    """BERT, and a decoder of its blocks: everything normal of one std, the padding row zero."""
+    """BERT, also as a decoder: all weights normal with one std, the padding row zero."""
 
     model_types: ClassVar[tuple[str, ...]] = ("bert",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/bert"
@@ -43,10 +43,10 @@ class Bert(Padded, Labelled):
         yield from super().contradictions()
         yield from self.not_divided("hidden_size", "num_attention_heads")
         if self.add_cross_attention and not self.is_decoder:
-            yield Problem("/add_cross_attention", "it needs is_decoder to be true")
+            yield Problem("/add_cross_attention", "add_cross_attention needs is_decoder to be true")
 
     def body(self, prefix: str) -> Iterator[Weight]:
-        """Yield BertModel's tensors but for the pooler."""
+        """Yield BertModel's tensors except the pooler."""
         yield from self._embeddings(f"{prefix}embeddings.")
         for index, block in blocks(self.num_hidden_layers, self._stack, self.num_attention_heads):
             yield from self._block(f"{prefix}encoder.layer.{index}.", block)
@@ -96,12 +96,12 @@ class Bert(Padded, Labelled):
         yield from self._hidden(f"{prefix}pooler.dense")
 
     def own_pooler(self, prefix: str) -> Iterator[Weight]:
-        """Yield the pooler of BertModel, which can be built without."""
+        """Yield the pooler of BertModel, unless it is built without one."""
         if self.add_pooling_layer:
             yield from self.pooler(prefix)
 
     def words(self, prefix: str) -> Iterator[Weight]:
-        """Yield the head that predicts words; tied, its matrix is the table of words."""
+        """Yield the head that predicts words; if tied, its matrix is the word table."""
         at = "cls.predictions."
         yield vector(f"{at}bias", self.vocab_size)
         yield from self._hidden(f"{at}transform.dense")
@@ -110,7 +110,7 @@ class Bert(Padded, Labelled):
             yield from self._head(f"{at}decoder", self.vocab_size)
 
     def next_sentence(self, prefix: str) -> Iterator[Weight]:
-        """Yield the head that tells whether one sentence follows the other."""
+        """Yield the head that predicts whether one sentence follows the other."""
         yield from self._head("cls.seq_relationship", 2)
 
     def classifier(self, prefix: str) -> Iterator[Weight]:
@@ -122,7 +122,7 @@ class Bert(Padded, Labelled):
         yield from self._head("classifier", 1)
 
     def question(self, prefix: str) -> Iterator[Weight]:
-        """Yield the head that finds an answer's start and end: it has as many outputs as labels."""
+        """Yield the head that finds the start and end of an answer; it has an output per label."""
         yield from self._head("qa_outputs", self.labels)
 
     known: ClassVar[dict[str, Architecture]] = {

@@ -12,7 +12,7 @@ VECTOR = Role("vector")
 
 
 class Block(NamedTuple):
-    """A block of a stack: every residual branch has one or more layers and one that ends it.
+    """A block of a stack; every residual branch ends with one layer after one or more others.
 
     Args:
         depth: Its number, from 1.
@@ -56,7 +56,7 @@ def linear(
 
     Args:
         name: Name of the layer.
-        shape: Out, in, and a convolution's kernel.
+        shape: Outputs, inputs, and a convolution's kernel.
         std: Standard deviation of its weights.
         role: Role of its weights.
         bias: Whether it has a bias.
@@ -76,11 +76,11 @@ def norm(name: str, size: int, *, bias: bool = True) -> Iterator[Weight]:
 def embedding(
     name: str, shape: tuple[int, int], std: float, role: Role, *, padding: int | None = None
 ) -> Weight:
-    """Return a table of rows, of which the padding row is zero.
+    """Return an embedding table whose padding row, if any, is zero.
 
     Args:
         name: Name of the tensor.
-        shape: Rows and their width.
+        shape: Rows and width.
         std: Standard deviation of its values.
         role: Role of all rows except the padding row.
         padding: The zero row; negative from the end; None for none.

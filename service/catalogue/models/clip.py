@@ -1,4 +1,4 @@
-"""CLIP: a tower for text and one for images, whose projections meet.
+"""CLIP: a tower for text and one for images, projected to one width.
 
 Source: transformers' CLIPPreTrainedModel: https://huggingface.co/docs/transformers/model_doc/clip
 """
@@ -21,7 +21,7 @@ POSITION = Role("position", stack="encoder")
 
 
 class Tower(Config):
-    """What both towers share: encoder blocks whose stds follow from width and depth."""
+    """The base of both towers: encoder blocks whose stds follow from width and depth."""
 
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/clip"
 
@@ -36,7 +36,7 @@ class Tower(Config):
         """Yield errors about fields that contradict each other."""
         yield from self.not_divided("hidden_size", "num_attention_heads")
 
-    def _over(self, fan: int) -> float:
+    def _std_of(self, fan: int) -> float:
         return self.initializer_factor / math.sqrt(fan)
 
     def _layers(self, prefix: str) -> Iterator[Weight]:
@@ -45,24 +45,24 @@ class Tower(Config):
 
     def _block(self, at: str, block: Block) -> Iterator[Weight]:
         width, inner = self.hidden_size, self.intermediate_size
-        deep = self._over(2 * self.num_hidden_layers * width)
+        deep_std = self._std_of(2 * self.num_hidden_layers * width)
         attention, square = f"{at}self_attn.", (width, width)
-        yield from linear(f"{attention}q_proj", square, deep, block.role("query"))
-        yield from linear(f"{attention}k_proj", square, deep, block.role("key"))
-        yield from linear(f"{attention}v_proj", square, deep, block.role("value"))
-        yield from linear(f"{attention}out_proj", square, self._over(width), block.role("out"))
-        wide = self._over(2 * width)
-        yield from linear(f"{at}mlp.fc1", (inner, width), wide, block.role("ffn_in"))
-        yield from linear(f"{at}mlp.fc2", (width, inner), deep, block.role("ffn_out"))
+        yield from linear(f"{attention}q_proj", square, deep_std, block.role("query"))
+        yield from linear(f"{attention}k_proj", square, deep_std, block.role("key"))
+        yield from linear(f"{attention}v_proj", square, deep_std, block.role("value"))
+        yield from linear(f"{attention}out_proj", square, self._std_of(width), block.role("out"))
+        wide_std = self._std_of(2 * width)
+        yield from linear(f"{at}mlp.fc1", (inner, width), wide_std, block.role("ffn_in"))
+        yield from linear(f"{at}mlp.fc2", (width, inner), deep_std, block.role("ffn_out"))
         yield from norm(f"{at}layer_norm1", width)
         yield from norm(f"{at}layer_norm2", width)
 
-    def projected(self, name: str, size: int, factor: float) -> Iterator[Weight]:
+    def projection_of(self, name: str, size: int, factor: float) -> Iterator[Weight]:
         """Yield the projection of the tower's output.
 
         Args:
             name: Name of the layer.
-            size: Features after it.
+            size: Output features.
             factor: Factor on its std.
         """
         shape = (size, self.hidden_size)
@@ -70,7 +70,7 @@ class Tower(Config):
 
 
 class ClipText(Tower):
-    """CLIP's tower for text: tables of std 0.02 times the factor, whatever the range."""
+    """CLIP's tower for text: tables with std 0.02 times factor, whatever initializer_range."""
 
     model_types: ClassVar[tuple[str, ...]] = ("clip_text_model",)
 
@@ -94,7 +94,9 @@ class ClipText(Tower):
 
     def projection(self, prefix: str) -> Iterator[Weight]:
         """Yield the projection of CLIPTextModelWithProjection."""
-        yield from self.projected("text_projection", self.projection_dim, self.initializer_factor)
+        yield from self.projection_of(
+            "text_projection", self.projection_dim, self.initializer_factor
+        )
 
     known: ClassVar[dict[str, Architecture]] = {
         "CLIPTextModel": Architecture("", (body,)),
@@ -103,7 +105,7 @@ class ClipText(Tower):
 
 
 class ClipVision(Tower):
-    """CLIP's tower for images: patches and positions of std range times factor."""
+    """CLIP's tower for images: patches and positions with std initializer_range times factor."""
 
     model_types: ClassVar[tuple[str, ...]] = ("clip_vision_model",)
 
@@ -124,7 +126,7 @@ class ClipVision(Tower):
         token, kernel = f"{at}class_embedding", (width, self.num_channels, patch, patch)
         places = ((self.image_size // patch) ** 2 + 1, width)
         role = Role("input", stack="encoder")
-        yield normal(token, (width,), self._over(width), VECTOR)
+        yield normal(token, (width,), self._std_of(width), VECTOR)
         yield normal(f"{at}patch_embedding.weight", kernel, std, role)
         yield embedding(f"{at}position_embedding.weight", places, std, POSITION)
         yield from norm(f"{prefix}pre_layrnorm", width)
@@ -133,7 +135,9 @@ class ClipVision(Tower):
 
     def projection(self, prefix: str) -> Iterator[Weight]:
         """Yield the projection of CLIPVisionModelWithProjection."""
-        yield from self.projected("visual_projection", self.projection_dim, self.initializer_factor)
+        yield from self.projection_of(
+            "visual_projection", self.projection_dim, self.initializer_factor
+        )
 
     known: ClassVar[dict[str, Architecture]] = {
         "CLIPVisionModel": Architecture("", (body,)),
@@ -142,7 +146,7 @@ class ClipVision(Tower):
 
 
 class Clip(Labelled):
-    """CLIP: both towers with projections of one width, and the scale of their similarities."""
+    """CLIP: both towers with projections to one width, and the scale of their similarities."""
 
     model_types: ClassVar[tuple[str, ...]] = ("clip",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/clip"
@@ -182,11 +186,11 @@ class Clip(Labelled):
         """Yield the tower for images."""
         yield from self.vision_config.body("vision_model.")
 
-    def meeting(self, prefix: str) -> Iterator[Weight]:
+    def joint(self, prefix: str) -> Iterator[Weight]:
         """Yield the tensors that join the towers."""
         size, factor = self.projection_dim, self.initializer_factor
-        yield from self.text_config.projected("text_projection", size, factor)
-        yield from self.vision_config.projected("visual_projection", size, factor)
+        yield from self.text_config.projection_of("text_projection", size, factor)
+        yield from self.vision_config.projection_of("visual_projection", size, factor)
         scale = Constant(value=self.logit_scale_init_value)
         yield Weight(tensor("logit_scale", (), scale), (VECTOR,))
 
@@ -198,6 +202,6 @@ class Clip(Labelled):
             yield from linear("classifier", (self.labels, width), std, HEAD)
 
     known: ClassVar[dict[str, Architecture]] = {
-        "CLIPModel": Architecture("", (text, vision, meeting)),
+        "CLIPModel": Architecture("", (text, vision, joint)),
         "CLIPForImageClassification": Architecture("", (vision, classifier)),
     }

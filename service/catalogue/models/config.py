@@ -1,4 +1,4 @@
-"""The base of model families: a Hugging Face config.json, read as far as tensors need it."""
+"""The base of model families: a Hugging Face config.json; only fields for tensors are read."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
@@ -22,7 +22,7 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """A size."""
 
 Layers = Annotated[int, Field(ge=0, le=10_000)]
-"""A number of layers; the limit prevents that a typing error takes hours to plan."""
+"""A number of layers; without a limit, a typing error could take hours to plan."""
 
 Std = Annotated[float, Field(ge=0)]
 """A standard deviation, or a factor on one."""
@@ -30,9 +30,9 @@ Std = Annotated[float, Field(ge=0)]
 
 def _pair(value: Any) -> Any:
     sides = (value, value) if type(value) is int else value
-    sound = isinstance(sides, list | tuple) and len(sides) == 2
-    if not sound or not all(type(side) is int and 1 <= side < 2**31 for side in sides):
-        raise PydanticCustomError("pair", "an integer from 1, or [height, width] of two such")
+    is_pair = isinstance(sides, list | tuple) and len(sides) == 2
+    if not is_pair or not all(type(side) is int and 1 <= side < 2**31 for side in sides):
+        raise PydanticCustomError("pair", "must be an integer from 1, or [height, width] of two")
     return tuple(sides)
 
 
@@ -73,7 +73,7 @@ class Config(BaseModel):
     known: ClassVar[dict[str, Architecture]]
     """Architectures by the name of their class; the first is the default."""
     heads_make_shapes: ClassVar[bool] = True
-    """Whether any shape depends on the number of heads."""
+    """Whether the shapes depend on the number of heads."""
 
     model_type: str
     architectures: Annotated[tuple[str, ...], Field(strict=False)] | None = None
@@ -82,7 +82,9 @@ class Config(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _keys_kept(cls, config: dict[str, Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
+    def _record_keys(
+        cls, config: dict[str, Any], validate: ModelWrapValidatorHandler[Self]
+    ) -> Self:
         """Record the fields that the document has under another name."""
         model = validate(config)
         for name in cls.model_fields:
@@ -109,7 +111,9 @@ class Config(BaseModel):
             ModelError: The architecture is unknown, or sizes contradict each other.
         """
         if self.architecture not in self.known:
-            detail = f"no {self.model_type} is called {truncate(self.architecture)}; known are "
+            detail = (
+                f"{self.model_type} has no architecture {truncate(self.architecture)}; known are "
+            )
             raise ModelError([Problem("/architectures/0", detail + ", ".join(self.known))])
         counts = self.heads_make_shapes or not as_base
         if counts and (problems := list(self.contradictions())):
@@ -118,11 +122,12 @@ class Config(BaseModel):
         for piece in pieces:
             yield from piece(self, prefix)
 
-    def not_divided(self, whole: str, part: str) -> Iterator[Problem]:
-        """Yield a problem if the field ``part`` does not divide the field ``whole``."""
-        size, parts = getattr(self, whole), getattr(self, part)
+    def not_divided(self, size_field: str, parts_field: str) -> Iterator[Problem]:
+        """Yield an error if the second field does not divide the first."""
+        size, parts = getattr(self, size_field), getattr(self, parts_field)
         if size % parts:
-            yield self.problem(part, f"{parts} does not divide {self.key_of(whole)}, {size}")
+            detail = f"{parts} does not divide {self.key_of(size_field)}, {size}"
+            yield self.problem(parts_field, detail)
 
     def problem(self, field: str, detail: str) -> Problem:
         """Return an error about a field, at its key in the document."""
@@ -134,14 +139,14 @@ class Config(BaseModel):
 
 
 def aliases_of(family: type[Config], field: str) -> list[str]:
-    """Return a field's other names, which win over its own, first to last."""
+    """Return a field's other names, which take precedence over its own, in this order."""
     alias = family.model_fields[field].validation_alias
     names = alias.choices if isinstance(alias, AliasChoices) else []
     return [name for name in names if isinstance(name, str) and name != field]
 
 
 class Padded(Config):
-    """A family whose table of tokens has a zero row, at ``pad_token_id``."""
+    """A family whose token table has a zero row at ``pad_token_id``."""
 
     vocab_size: Count
     pad_token_id: int | None = None
@@ -150,19 +155,21 @@ class Padded(Config):
         """Yield errors about fields that contradict each other."""
         pad, size = self.pad_token_id, self.vocab_size
         if pad is not None and not -size <= pad < size:
-            detail = f"{truncate(pad)} is no row of vocab_size, {size}: at most {size - 1}, or null"
+            detail = (
+                f"{truncate(pad)} is not a row of vocab_size, {size}: at most {size - 1}, or null"
+            )
             yield Problem("/pad_token_id", detail)
 
 
 class Labelled(Config):
-    """A family with classifiers: ``num_labels``, else the size of ``id2label``, else 2."""
+    """A family with classifiers of ``num_labels``, else ``id2label``'s size, else 2 classes."""
 
     num_labels: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     id2label: dict[Any, Any] | None = None
 
     @property
     def labels(self) -> int:
-        """The classes that a classifier tells apart."""
+        """The number of classes of a classifier."""
         if self.num_labels is not None:
             return self.num_labels
         return 2 if self.id2label is None else len(self.id2label)

@@ -8,7 +8,7 @@ from service.catalogue.models.config import Config
 
 
 def document_of(config: Mapping[str, Any], dtype: str | None) -> dict[str, Any]:
-    """Return the config.json of the checkpoint that a recipe's model makes; JSON-ready.
+    """Return the config.json for the checkpoint of a recipe's model; JSON-ready.
 
     Args:
         config: The recipe's config.json, or a preset and the fields to change.
@@ -23,19 +23,16 @@ def document_of(config: Mapping[str, Any], dtype: str | None) -> dict[str, Any]:
     """
     model = model_of(config)
     document = _with_reals(model, config_of(config))
-    for key in (
-        "dtype",
-        "torch_dtype",
-    ):  # has no effect in a recipe, and may be wrong
+    for key in ("dtype", "torch_dtype"):  # ignored in a recipe, so it may differ from the file's
         document.pop(key, None)
     document["architectures"] = [model.architecture]
     return document | ({"dtype": dtype} if dtype else {})
 
 
 def _with_reals(model: Config, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a field as a real if the family reads a real: some libraries refuse 1 for 1.0.
+    """Write real-valued fields as reals: some libraries refuse 1 for 1.0.
 
-    A canonical recipe writes both as 1.
+    A canonical recipe has 1 for both.
     """
     made = dict(document)
     for field in type(model).model_fields:

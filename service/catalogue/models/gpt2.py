@@ -20,7 +20,7 @@ HEAD = Role("head")
 
 
 class Gpt2(Labelled):
-    """GPT-2 and what shares its architecture: packed qkv, residual outputs scaled with depth."""
+    """GPT-2 and models of its architecture: packed qkv, residual outputs scaled with depth."""
 
     model_types: ClassVar[tuple[str, ...]] = ("gpt2",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/gpt2"
@@ -44,7 +44,7 @@ class Gpt2(Labelled):
 
     @property
     def _std(self) -> float:
-        """The std of linear layers and tables; Conv1D takes the range as it is."""
+        """The std of linear layers and tables, where 0 means 0.02; Conv1D uses 0 as it is."""
         return self.initializer_range or 0.02
 
     def contradictions(self) -> Iterator[Problem]:
@@ -79,19 +79,19 @@ class Gpt2(Labelled):
     def _conv1d(
         self, name: str, ins: int, outs: int, block: Block, *packed: RoleName
     ) -> Iterator[Weight]:
-        """Yield one or several linear layers of ``outs`` outputs each, packed, as [in, out]."""
+        """Yield linear layers of ``outs`` outputs each, packed into one matrix of [in, out]."""
         std = self.initializer_range
         if name.endswith("c_proj"):
             std /= math.sqrt(2 * self.n_layer)
         law, shape = Normal(std=std), (ins, len(packed) * outs)
         roles = tuple(block.role(role) for role in packed)
         of = parts(1, [(outs, law)] * len(packed)) if len(packed) > 1 else None
-        whole = None if of else law
-        yield Weight(tensor(f"{name}.weight", shape, whole, layout="IO", parts=of), roles)
+        init = None if of else law
+        yield Weight(tensor(f"{name}.weight", shape, init, layout="IO", parts=of), roles)
         yield vector(f"{name}.bias", shape[1])
 
     def lm_head(self, prefix: str) -> Iterator[Weight]:
-        """Yield the language model's head unless it is the table of tokens."""
+        """Yield the language model's head, unless it is tied to the token table."""
         if not self.tie_word_embeddings:
             yield from self._head("lm_head", self.vocab_size, bias=False)
 
@@ -110,7 +110,7 @@ class Gpt2(Labelled):
         yield from self._head("classifier", self.labels)
 
     def question(self, prefix: str) -> Iterator[Weight]:
-        """Yield the head that finds an answer's start and end."""
+        """Yield the head that finds the start and end of an answer."""
         yield from self._head("qa_outputs", 2)
 
     def _head(self, name: str, outs: int, *, bias: bool = True) -> Iterator[Weight]:

@@ -1,4 +1,4 @@
-"""Llama and its kin: decoder blocks of gated feed-forward layers and RMSNorm, one std for all.
+"""Llama and similar: decoder blocks of gated feed-forward layers and RMSNorm, one std for all.
 
 Source: transformers' LlamaPreTrainedModel: https://huggingface.co/docs/transformers/model_doc/llama
 """
@@ -37,7 +37,7 @@ class GatedDecoder(Padded, Labelled):
 
     @property
     def std(self) -> float:
-        """The std of every matrix; transformers takes 0 for the default."""
+        """The std of every matrix; transformers treats 0 as the default."""
         return self.initializer_range or 0.02
 
     @property
@@ -49,7 +49,7 @@ class GatedDecoder(Padded, Labelled):
         """Yield errors about fields that contradict each other."""
         yield from super().contradictions()
         if not self.head_width:
-            detail = f"more heads than hidden_size, {self.hidden_size}, leave none of them a width"
+            detail = f"must be at most hidden_size, {self.hidden_size}: every head needs a feature"
             yield Problem("/num_attention_heads", detail)
 
     def body(self, prefix: str) -> Iterator[Weight]:
@@ -86,7 +86,7 @@ class GatedDecoder(Padded, Labelled):
         return linear(name, (outs, self.hidden_size), self.std, HEAD, bias=bias)
 
     def lm_head(self, prefix: str) -> Iterator[Weight]:
-        """Yield the language model's head unless it is the table of tokens."""
+        """Yield the language model's head, unless it is tied to the token table."""
         if not self.tie_word_embeddings:
             yield from self._head("lm_head", self.vocab_size, bias=False)
 
@@ -99,16 +99,16 @@ class GatedDecoder(Padded, Labelled):
         yield from self._head("score", self.labels)
 
     def question(self, prefix: str) -> Iterator[Weight]:
-        """Yield the head that finds an answer's start and end."""
+        """Yield the head that finds the start and end of an answer."""
         yield from self._head("qa_outputs", 2)
 
 
-def architectures_of(stem: str, asked: str = "transformer.") -> dict[str, Architecture]:
+def architectures_of(stem: str, question_body: str = "transformer.") -> dict[str, Architecture]:
     """Return the architectures of a family.
 
     Args:
-        stem: What their names begin with.
-        asked: The prefix of the body under question answering, which alone differs.
+        stem: Prefix of their names.
+        question_body: Prefix of the body's names for question answering, the only one that differs.
     """
     kind = GatedDecoder
     return {
@@ -116,12 +116,12 @@ def architectures_of(stem: str, asked: str = "transformer.") -> dict[str, Archit
         f"{stem}Model": Architecture("", (kind.body,)),
         f"{stem}ForSequenceClassification": Architecture("model.", (kind.body, kind.sequence)),
         f"{stem}ForTokenClassification": Architecture("model.", (kind.body, kind.token)),
-        f"{stem}ForQuestionAnswering": Architecture(asked, (kind.body, kind.question)),
+        f"{stem}ForQuestionAnswering": Architecture(question_body, (kind.body, kind.question)),
     }
 
 
 class Llama(GatedDecoder):
-    """Llama 1 to 3, and what shares its architecture: optional biases, grouped key-value heads."""
+    """Llama 1 to 3 and models of its architecture: optional biases, grouped key-value heads."""
 
     model_types: ClassVar[tuple[str, ...]] = ("llama",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/llama"
@@ -145,11 +145,11 @@ class Llama(GatedDecoder):
 
 
 class Mistral(GatedDecoder):
-    """Mistral: Llama's tensors, with 8 key-value heads unless the config says otherwise."""
+    """Mistral: Llama's tensors, with 8 key-value heads by default."""
 
     model_types: ClassVar[tuple[str, ...]] = ("mistral",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/mistral"
-    known: ClassVar[dict[str, Architecture]] = architectures_of("Mistral", asked="model.")
+    known: ClassVar[dict[str, Architecture]] = architectures_of("Mistral", question_body="model.")
 
     model_type: str = "mistral"
     intermediate_size: Count = 14336

@@ -1,4 +1,4 @@
-"""ResNet: residual blocks of convolutions, by transformers' names or by torchvision's.
+"""ResNet: residual blocks of convolutions, with the names of transformers or torchvision.
 
 Sources:
     transformers' ResNetPreTrainedModel: https://huggingface.co/docs/transformers/model_doc/resnet
@@ -74,7 +74,7 @@ class Stage(NamedTuple):
 
 
 class ResNet(Labelled):
-    """ResNet, 18 to 152: convolutions Kaiming normal by fan out, the classifier torch's default."""
+    """ResNet-18 to 152: Kaiming normal convolutions by fan_out, torch's default classifier."""
 
     model_types: ClassVar[tuple[str, ...]] = ("resnet",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/resnet"
@@ -100,7 +100,7 @@ class ResNet(Labelled):
 
     @property
     def _widths(self) -> tuple[int, ...]:
-        """Channels of each stage; torchvision's follow from the kind of block."""
+        """Channels of each stage; torchvision's defaults depend on layer_type."""
         if self.hidden_sizes is not None:
             return self.hidden_sizes
         is_narrow = self._is_torchvision and self.layer_type == "basic"
@@ -108,7 +108,7 @@ class ResNet(Labelled):
 
     @property
     def labels(self) -> int:
-        """The classes; torchvision's default is ImageNet's 1000."""
+        """The number of classes; torchvision's default is 1000, as in ImageNet."""
         is_default = self.num_labels is None and self.id2label is None
         return 1000 if self._is_torchvision and is_default else super().labels
 
@@ -116,14 +116,14 @@ class ResNet(Labelled):
         """Yield errors about fields that contradict each other."""
         stages, layers = len(self.depths), sum(self.depths)
         if layers > 10_000:
-            yield Problem("/depths", f"{layers} blocks; the limit is 10000")
+            yield Problem("/depths", f"the sum of depths is {layers}; the limit is 10000")
         if len(self._widths) != stages:
-            detail = f"{len(self._widths)} sizes for {stages} depths: one for each stage"
+            detail = f"{len(self._widths)} sizes for {stages} depths: give one size for each stage"
             yield Problem("/hidden_sizes", detail)
         if self._is_torchvision and stages != 4:
-            yield Problem("/depths", f"{stages} stages; torchvision's ResNet has 4")
+            yield Problem("/depths", f"{stages} stages, but torchvision's ResNet has 4")
         if self.layer_type == "bottleneck" and min(self._widths) < 4:
-            yield Problem("/hidden_sizes", "a bottleneck is a quarter as wide: at least 4")
+            yield Problem("/hidden_sizes", "must be at least 4: a bottleneck is a quarter as wide")
 
     def body(self, prefix: str) -> Iterator[Weight]:
         """Yield ResNetModel's tensors."""
@@ -137,13 +137,15 @@ class ResNet(Labelled):
             ins = outs
 
     def _stage(self, prefix: str, stage: Stage) -> Iterator[Weight]:
-        halves = stage.number > 0 or (self.downsample_in_first_stage and not self._is_torchvision)
+        halves_image = stage.number > 0 or (
+            self.downsample_in_first_stage and not self._is_torchvision
+        )
         for index in range(stage.depth):
             number = (stage.number, stage.number + 1)
             at = prefix + self._naming.block.format(stage=number, index=index)
             ins, depth = stage.outs if index else stage.ins, stage.before + index + 1
             yield from self._branch(at, ins, stage.outs, depth)
-            if index == 0 and (halves or stage.ins != stage.outs):
+            if index == 0 and (halves_image or stage.ins != stage.outs):
                 names = (at + self._naming.shortcut[0], at + self._naming.shortcut[1])
                 shortcut = Role("hidden", depth, "encoder")
                 yield from _conv(names, (stage.outs, ins, 1, 1), shortcut, ONES)
@@ -181,7 +183,7 @@ class ResNet(Labelled):
 def _conv(
     names: tuple[str, str], kernel: tuple[int, ...], role: Role, scale: Scheme
 ) -> Iterator[Weight]:
-    """Yield a convolution and the BatchNorm behind it, whose running moments have no role."""
+    """Yield a convolution and the BatchNorm after it, whose running statistics have no role."""
     conv, bn = names
     outs = kernel[0]
     yield Weight(tensor(f"{conv}.weight", kernel, CONV), (role,))

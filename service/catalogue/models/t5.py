@@ -1,4 +1,4 @@
-"""T5: an encoder and a decoder without biases, each matrix with the std of its own fan.
+"""T5: an encoder and a decoder without biases; the std of each matrix follows from its fan.
 
 Source: transformers' T5PreTrainedModel: https://huggingface.co/docs/transformers/model_doc/t5
 """
@@ -17,7 +17,7 @@ from service.catalogue.weight import Weight
 
 
 class T5(Labelled):
-    """T5, its v1.1 and FLAN-T5: stds from initializer_factor and fans, norms at the factor."""
+    """T5, T5 v1.1 and FLAN-T5: stds from initializer_factor and fans, norms at the factor."""
 
     model_types: ClassVar[tuple[str, ...]] = ("t5",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/t5"
@@ -35,17 +35,17 @@ class T5(Labelled):
     tie_word_embeddings: bool = True
     initializer_factor: Std = 1.0
 
-    def _over(self, fan: int) -> float:
+    def _std_of(self, fan: int) -> float:
         return self.initializer_factor / math.sqrt(fan)
 
     def _norm(self, name: str) -> Weight:
         return vector(f"{name}.weight", self.d_model, Constant(value=self.initializer_factor))
 
     def shared(self, prefix: str) -> Iterator[Weight]:
-        """Yield the table of tokens."""
+        """Yield the token table."""
         shape = (self.vocab_size, self.d_model)
         name = f"{prefix}shared.weight"
-        role = Role("embedding", stack="encoder")  # T-Fixup goes by the encoder's depth
+        role = Role("embedding", stack="encoder")  # T-Fixup uses the encoder's depth
         yield embedding(name, shape, self.initializer_factor, role)
 
     def encoder(self, prefix: str) -> Iterator[Weight]:
@@ -65,7 +65,7 @@ class T5(Labelled):
             name = f"{at}block.0.layer.0.SelfAttention.relative_attention_bias.weight"
             shape = (self.relative_attention_num_buckets, self.num_heads)
             role = Role("position", stack=stack)
-            yield embedding(name, shape, self._over(self.d_model), role)
+            yield embedding(name, shape, self._std_of(self.d_model), role)
         yield self._norm(f"{at}final_layer_norm")
 
     def _block(self, at: str, block: Block) -> Iterator[Weight]:
@@ -79,31 +79,31 @@ class T5(Labelled):
 
     def _attention(self, at: str, block: Block) -> Iterator[Weight]:
         width, inner = self.d_model, self.num_heads * self.d_kv
-        std = self._over(width)
+        std = self._std_of(width)
         yield normal(
-            f"{at}q.weight", (inner, width), self._over(width * self.d_kv), block.role("query")
+            f"{at}q.weight", (inner, width), self._std_of(width * self.d_kv), block.role("query")
         )
         yield normal(f"{at}k.weight", (inner, width), std, block.role("key"))
         yield normal(f"{at}v.weight", (inner, width), std, block.role("value"))
-        yield normal(f"{at}o.weight", (width, inner), self._over(inner), block.role("out"))
+        yield normal(f"{at}o.weight", (width, inner), self._std_of(inner), block.role("out"))
 
     def _feed_forward(self, at: str, block: Block) -> Iterator[Weight]:
         width, inner = self.d_model, self.d_ff
         is_gated = self.feed_forward_proj.split("-")[0] == "gated"
         for name in ("wi_0", "wi_1") if is_gated else ("wi",):
             role = block.role("ffn_in")
-            yield normal(f"{at}{name}.weight", (inner, width), self._over(width), role)
-        yield normal(f"{at}wo.weight", (width, inner), self._over(inner), block.role("ffn_out"))
+            yield normal(f"{at}{name}.weight", (inner, width), self._std_of(width), role)
+        yield normal(f"{at}wo.weight", (width, inner), self._std_of(inner), block.role("ffn_out"))
 
     def lm_head(self, prefix: str) -> Iterator[Weight]:
-        """Yield the language model's head unless it is the table of tokens."""
+        """Yield the language model's head, unless it is tied to the token table."""
         if not self.tie_word_embeddings:
             shape = (self.vocab_size, self.d_model)
             yield normal("lm_head.weight", shape, self.initializer_factor, Role("head"))
 
     def sequence(self, prefix: str) -> Iterator[Weight]:
-        """Yield the classifier of a sequence, two layers deep."""
-        width, std = self.d_model, self._over(self.d_model)
+        """Yield the classifier of a sequence, which has two layers."""
+        width, std = self.d_model, self._std_of(self.d_model)
         at = "classification_head."
         yield from linear(f"{at}dense", (width, width), std, Role("hidden"))
         yield from linear(f"{at}out_proj", (self.labels, width), std, Role("head"))
@@ -114,9 +114,9 @@ class T5(Labelled):
         yield from linear("classifier", shape, self.initializer_factor, role)
 
     def question(self, prefix: str) -> Iterator[Weight]:
-        """Yield the head that finds an answer's start and end: it has as many outputs as labels."""
+        """Yield the head that finds the start and end of an answer; it has an output per label."""
         shape = (self.labels, self.d_model)
-        yield from linear("qa_outputs", shape, self._over(self.d_model), Role("head"))
+        yield from linear("qa_outputs", shape, self._std_of(self.d_model), Role("head"))
 
     known: ClassVar[dict[str, Architecture]] = {
         "T5ForConditionalGeneration": Architecture("", (shared, encoder, decoder, lm_head)),

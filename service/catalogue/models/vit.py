@@ -1,4 +1,4 @@
-"""Vision Transformer: patches of an image as the words of an encoder.
+"""Vision Transformer: an encoder of image patches.
 
 Source: transformers' ViTPreTrainedModel: https://huggingface.co/docs/transformers/model_doc/vit
 """
@@ -17,7 +17,7 @@ HEAD = Role("head", stack="encoder")
 
 
 class Vit(Labelled):
-    """ViT: normal of one std; class token and positions cut at -2 and 2, the values themselves."""
+    """ViT: normal with one std; class token and positions truncated to values from -2 to 2."""
 
     model_types: ClassVar[tuple[str, ...]] = ("vit",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/vit"
@@ -40,14 +40,14 @@ class Vit(Labelled):
     def contradictions(self) -> Iterator[Problem]:
         """Yield errors about fields that contradict each other."""
         if not self.initializer_range:
-            detail = "0 builds no ViT: the truncation of its class token divides by it"
+            detail = "must be greater than 0: the truncation of the class token divides by it"
             yield Problem("/initializer_range", detail)
         if self.num_attention_heads > self.hidden_size:
-            detail = f"more heads than hidden_size, {self.hidden_size}, leave none of them a width"
+            detail = f"must be at most hidden_size, {self.hidden_size}: every head needs a feature"
             yield Problem("/num_attention_heads", detail)
 
     def body(self, prefix: str) -> Iterator[Weight]:
-        """Yield ViTModel's tensors but for the pooler and the mask token."""
+        """Yield ViTModel's tensors except the pooler and the mask token."""
         yield from self._embeddings(f"{prefix}embeddings.")
         for index, block in blocks(self.num_hidden_layers, "encoder", self.num_attention_heads):
             yield from self._block(f"{prefix}encoder.layer.{index}.", block)
@@ -56,16 +56,18 @@ class Vit(Labelled):
     def _embeddings(self, at: str) -> Iterator[Weight]:
         width, role = self.hidden_size, Role("input", stack="encoder")
         kernel = (width, self.num_channels, *self.patch_size)
-        cut = TruncatedNormal(std=self.initializer_range, bounds=(-2.0, 2.0), bounds_in="absolute")
+        truncated = TruncatedNormal(
+            std=self.initializer_range, bounds=(-2.0, 2.0), bounds_in="absolute"
+        )
         down, across = (i // p for i, p in zip(self.image_size, self.patch_size, strict=True))
-        positions = tensor(f"{at}position_embeddings", (1, down * across + 1, width), cut)
-        yield Weight(tensor(f"{at}cls_token", (1, 1, width), cut), (VECTOR,))
+        positions = tensor(f"{at}position_embeddings", (1, down * across + 1, width), truncated)
+        yield Weight(tensor(f"{at}cls_token", (1, 1, width), truncated), (VECTOR,))
         yield Weight(positions, (Role("position", stack="encoder"),))
         yield from linear(f"{at}patch_embeddings.projection", kernel, self.initializer_range, role)
 
     def _block(self, at: str, block: Block) -> Iterator[Weight]:
         width, inner, bias = self.hidden_size, self.intermediate_size, self.qkv_bias
-        # Heads that do not divide the width leave a rest of it out.
+        # If the heads do not divide the width, the remainder is left out.
         inside = width // self.num_attention_heads * self.num_attention_heads
         std, attention = self.initializer_range, f"{at}attention.attention."
         for name in ("query", "key", "value"):
@@ -79,12 +81,12 @@ class Vit(Labelled):
         yield from norm(f"{at}layernorm_after", width)
 
     def mask_token(self, prefix: str) -> Iterator[Weight]:
-        """Yield what stands for a patch that is hidden."""
+        """Yield the token that replaces a hidden patch."""
         token = tensor(f"{prefix}embeddings.mask_token", (1, 1, self.hidden_size), ZEROS)
         yield Weight(token, (VECTOR,))
 
     def extras(self, prefix: str) -> Iterator[Weight]:
-        """Yield the pooler and the mask token that ViTModel can be built with."""
+        """Yield the optional pooler and mask token of ViTModel."""
         if self.use_mask_token:
             yield from self.mask_token(prefix)
         if self.add_pooling_layer:

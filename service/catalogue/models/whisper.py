@@ -1,4 +1,4 @@
-"""Whisper: an encoder of sound with fixed positions, and a decoder of text.
+"""Whisper: an audio encoder with fixed positions, and a text decoder.
 
 Source: transformers' WhisperPreTrainedModel:
 https://huggingface.co/docs/transformers/model_doc/whisper
@@ -18,7 +18,7 @@ from service.errors import Problem
 
 
 class Whisper(Padded, Labelled):
-    """Whisper: normal of one std; sinusoidal positions in the encoder; no bias on keys."""
+    """Whisper: normal with one std; sinusoidal positions in the encoder; no bias on keys."""
 
     model_types: ClassVar[tuple[str, ...]] = ("whisper",)
     source: ClassVar[str] = "https://huggingface.co/docs/transformers/model_doc/whisper"
@@ -51,7 +51,7 @@ class Whisper(Padded, Labelled):
 
     @property
     def _std(self) -> float:
-        """``init_std``, unless a stray ``initializer_range`` overrules it."""
+        """``initializer_range`` if the config has it, else ``init_std``."""
         if self.initializer_range is None:
             return self.init_std
         return self.initializer_range or 0.02
@@ -62,7 +62,7 @@ class Whisper(Padded, Labelled):
         yield from self.not_divided("d_model", "encoder_attention_heads")
         yield from self.not_divided("d_model", "decoder_attention_heads")
         if self.d_model % 2 or self.d_model < 4:
-            yield self.problem("d_model", "sinusoidal positions need an even number from 4")
+            yield self.problem("d_model", "must be even and at least 4, for sinusoidal positions")
 
     def encoder(self, prefix: str) -> Iterator[Weight]:
         """Yield the encoder."""
@@ -70,7 +70,7 @@ class Whisper(Padded, Labelled):
         yield from linear(f"{at}conv1", (width, self.num_mel_bins, 3), self._std, role)
         yield from linear(f"{at}conv2", (width, width, 3), self._std, role)
         places = (self.max_source_positions, width)
-        # It is never trained, so it has no role.
+        # Never trained, so it has no role.
         yield Weight(tensor(f"{at}embed_positions.weight", places, Sinusoidal()))
         heads = self.encoder_attention_heads
         for index, block in blocks(self.encoder_layers, "encoder", heads):
@@ -107,13 +107,13 @@ class Whisper(Padded, Labelled):
         yield from norm(f"{at}_layer_norm", self.d_model)
 
     def proj_out(self, prefix: str) -> Iterator[Weight]:
-        """Yield the language model's head unless it is the table of tokens."""
+        """Yield the language model's head, unless it is tied to the token table."""
         if not self.tie_word_embeddings:
             shape = (self.vocab_size, self.d_model)
             yield normal("proj_out.weight", shape, self._std, Role("head"))
 
     def classifier(self, prefix: str) -> Iterator[Weight]:
-        """Yield the classifier of sounds, with a weight for every layer if they are summed."""
+        """Yield the audio classifier, with a weight for every layer if layers are summed."""
         inner = self.classifier_proj_size
         hidden, head = Role("hidden", stack="encoder"), Role("head", stack="encoder")
         yield from linear("projector", (inner, self.d_model), self._std, hidden)

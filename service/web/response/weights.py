@@ -75,7 +75,7 @@ class WeightsResponse(Response):
     def _count_values(self) -> None:
         context = self._context
         end = self._stop if context.is_complete else self._start + context.sent
-        context.shared.metrics.values.inc(self._plan.values(self._start, end))
+        context.shared.metrics.values.inc(self._plan.count_values(self._start, end))
 
     async def _stream(self, start: int, first: list[Message], receive: Receive, send: Send) -> None:
         refused: list[Busy] = []

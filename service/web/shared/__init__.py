@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import service
-from service.backends import cpu_of, kind_of
+from service.backends import backend_kind, cpu_backend
 from service.backends.cupy import CupyBackend
 from service.keys import Keys
 from service.settings import Settings
@@ -82,12 +82,12 @@ class Shared:
     @property
     def backend(self) -> str:
         """Where values are computed, as responses name it: ``cupy`` or ``numpy``."""
-        return kind_of(self.pipeline.backend)
+        return backend_kind(self.pipeline.backend)
 
     @property
     def kernel(self) -> str:
         """Name of the kernel that computes on the processor."""
-        return cpu_of(self.pipeline.backend).name
+        return cpu_backend(self.pipeline.backend).name
 
     def observe(self) -> None:
         """Update the metrics of what is in use now."""
@@ -107,7 +107,10 @@ class Shared:
 
 
 def _metrics(pipeline: Pipeline) -> Metrics:
-    computes = {"backend": kind_of(pipeline.backend), "kernel": cpu_of(pipeline.backend).name}
+    computes = {
+        "backend": backend_kind(pipeline.backend),
+        "kernel": cpu_backend(pipeline.backend).name,
+    }
     return Metrics({"version": service.__version__, "generator": "v1", **computes})
 
 

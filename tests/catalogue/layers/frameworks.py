@@ -1,4 +1,4 @@
-"""The same layers as each framework makes them, with the tensors that it initializes."""
+"""The same layers in each framework, with the tensors that it initializes."""
 
 import os
 import warnings
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from tests.catalogue.layers.made import Arrays
+from tests.catalogue.layers.support import Arrays
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
@@ -20,14 +20,14 @@ def imported(package: str) -> Any:
 
 
 class Case(NamedTuple):
-    """A layer here and in the frameworks, and the shape of what it is given there.
+    """A layer here and in the frameworks, and the shape of its input there.
 
     Args:
-        layer: As a recipe has it.
-        torch: From torch.nn to a module.
-        keras: From keras.layers and a name to a layer.
-        flax: From flax.linen to a module.
-        shape: Of an input, features last, without the batch.
+        layer: The layer of a recipe.
+        torch: Returns a module, from torch.nn.
+        keras: Returns a layer, from keras.layers and a name.
+        flax: Returns a module, from flax.linen.
+        shape: Shape of an input, features last, without the batch.
     """
 
     layer: dict[str, Any]
@@ -48,10 +48,10 @@ def keras_layer(case: Case) -> Any:
     keras = imported("keras")
     keras.utils.set_random_seed(1)
     assert case.keras
-    made = case.keras(keras.layers, {"name": "x"})
-    given = keras.Input(case.shape)
-    made(*([given] * (2 if case.layer["type"] == "multihead_attention" else 1)))
-    return made
+    layer = case.keras(keras.layers, {"name": "x"})
+    inputs = keras.Input(case.shape)
+    layer(*([inputs] * (2 if case.layer["type"] == "multihead_attention" else 1)))
+    return layer
 
 
 def by_keras(case: Case) -> Arrays:
@@ -63,11 +63,11 @@ def flax_variables(case: Case) -> Any:
     assert case.flax
     module = case.flax(flax)
     kind = "int32" if case.layer["type"] == "embedding" else "float32"
-    key, given = jax.random.key(1), jax.numpy.ones((2, *case.shape), kind)
+    key, inputs = jax.random.key(1), jax.numpy.ones((2, *case.shape), kind)
     if case.layer["type"] in ("rnn", "lstm", "gru"):
-        given = given[:, 0]
-        return module.init(key, module.initialize_carry(key, given.shape), given)
-    return module.init(key, given)
+        inputs = inputs[:, 0]
+        return module.init(key, module.initialize_carry(key, inputs.shape), inputs)
+    return module.init(key, inputs)
 
 
 def by_flax(case: Case) -> Arrays:

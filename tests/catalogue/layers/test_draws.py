@@ -1,4 +1,4 @@
-"""Draws across conventions: every tensor against the drawn file, turned and cut by NumPy's own."""
+"""Draws across conventions: every tensor against the drawn file, converted by NumPy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from service.catalogue.layers import LAYERS
-from tests.catalogue.layers.made import Arrays, arrays_of, layer_recipe
+from tests.catalogue.layers.support import Arrays, arrays_of, layer_recipe
 
 UNITS, HEADS = 4, 2
-Turn = Callable[[Arrays], Arrays]
+Conversion = Callable[[Arrays], Arrays]
 
 
 def last_first(kernel: Any, *, swapped: bool = False) -> Any:
     """Return a kernel with its first two axes last: in, out, or as they were."""
-    turned = np.moveaxis(kernel, 0, -1) if swapped else np.moveaxis(kernel, (0, 1), (-1, -2))
-    return np.moveaxis(turned, 0, -1) if swapped else turned
+    converted = np.moveaxis(kernel, 0, -1) if swapped else np.moveaxis(kernel, (0, 1), (-1, -2))
+    return np.moveaxis(converted, 0, -1) if swapped else converted
 
 
 def dense(w: Arrays) -> Arrays:
@@ -44,8 +44,8 @@ def gates(matrix: Any, count: int) -> Any:
     return matrix.reshape(count, -1, *matrix.shape[1:])
 
 
-def recurrent_to_keras(cell: str, order: list[int], *, twin: bool = False) -> Turn:
-    def turned(w: Arrays) -> Arrays:
+def recurrent_to_keras(cell: str, order: list[int], *, twin: bool = False) -> Conversion:
+    def converted(w: Arrays) -> Arrays:
         kernels = {"kernel": w["weight_ih_l0"], "recurrent_kernel": w["weight_hh_l0"]}
         made = {
             f"{cell}/{name}": gates(kernel, len(order))[order].reshape(kernel.shape).T
@@ -54,11 +54,11 @@ def recurrent_to_keras(cell: str, order: list[int], *, twin: bool = False) -> Tu
         bias = w["bias_ih_l0"]
         return made | {f"{cell}/bias": np.zeros((2, len(bias)) if twin else len(bias), bias.dtype)}
 
-    return turned
+    return converted
 
 
-def recurrent_to_flax(names: str, biases: list[str]) -> Turn:
-    def turned(w: Arrays) -> Arrays:
+def recurrent_to_flax(names: str, biases: list[str]) -> Conversion:
+    def converted(w: Arrays) -> Arrays:
         made = {
             f"{side}{name}.kernel": gates(w[f"weight_{side}h_l0"], len(names) or 1)[index].T
             for side in "ih"
@@ -67,11 +67,11 @@ def recurrent_to_flax(names: str, biases: list[str]) -> Turn:
         zeros = np.zeros(w["weight_hh_l0"].shape[1], w["bias_ih_l0"].dtype)
         return made | {f"{name}.bias": zeros for name in biases}
 
-    return turned
+    return converted
 
 
-def attention(separator: str, out: str, heads: int = HEADS) -> Turn:
-    def turned(w: Arrays) -> Arrays:
+def attention(separator: str, out: str, heads: int = HEADS) -> Conversion:
+    def converted(w: Arrays) -> Arrays:
         made: Arrays = {}
         width = w["out_proj.weight"].shape[0]
         for index, name in enumerate(("query", "key", "value")):
@@ -82,17 +82,17 @@ def attention(separator: str, out: str, heads: int = HEADS) -> Turn:
         made[f"{out}{separator}kernel"] = w["out_proj.weight"].T.reshape(heads, -1, width)
         return made | {f"{out}{separator}bias": w["out_proj.bias"]}
 
-    return turned
+    return converted
 
 
-def renamed(**names: str) -> Turn:
+def renamed(**names: str) -> Conversion:
     return lambda w: {new: w[old] for old, new in names.items()}
 
 
 CONV = {"in_channels": 6, "out_channels": 4}
 SIZES = {"input_size": 3, "hidden_size": UNITS, "bias_init": "zeros"}
 
-TURNS: dict[str, tuple[dict[str, Any], dict[str, Turn]]] = {
+CONVERSIONS: dict[str, tuple[dict[str, Any], dict[str, Conversion]]] = {
     "linear": ({"in_features": 6, "out_features": 4}, {"keras": dense, "flax": dense}),
     "embedding": (
         {"num_embeddings": 9, "embedding_dim": 4, "padding_idx": 2},
@@ -182,19 +182,23 @@ TURNS: dict[str, tuple[dict[str, Any], dict[str, Turn]]] = {
         },
     ),
 }
-PAIRS = [(name, convention) for name, (_, turns) in TURNS.items() for convention in turns]
+PAIRS = [
+    (name, convention)
+    for name, (_, conversions) in CONVERSIONS.items()
+    for convention in conversions
+]
 
 
 def test_type_has_no_draws() -> None:
-    assert set(LAYERS) - set(TURNS) == {"bilinear", "separable_conv2d"}
+    assert set(LAYERS) - set(CONVERSIONS) == {"bilinear", "separable_conv2d"}
 
 
 @pytest.mark.parametrize("members", [{}, {"init": "orthogonal"}, {"dtype": "F16"}], ids=str)
 @pytest.mark.parametrize(("name", "convention"), PAIRS)
 def test_tensor_is_not_the_drawn_one(name: str, convention: str, members: dict[str, Any]) -> None:
-    sizes, turns = TURNS[name]
+    sizes, conversions = CONVERSIONS[name]
     recipe = layer_recipe({"type": name, **sizes}, **members)
-    expected = turns[convention](arrays_of(recipe))
+    expected = conversions[convention](arrays_of(recipe))
     _require_same(arrays_of(recipe | {"convention": convention} | PYTORCH), expected)
 
 
@@ -215,7 +219,7 @@ EDGES: list[tuple[str, dict[str, Any]]] = [
     ("gru", SIZES | {"input_size": 700, "hidden_size": 300}),
     ("linear", {"in_features": 1700, "out_features": 900}),
 ]
-"""Axes of 1, which are no axes, and tensors of several slabs."""
+"""Axes of size 1, which do not count as axes, and tensors of several slabs."""
 
 
 @pytest.mark.parametrize("convention", ["keras", "flax"])
@@ -224,7 +228,7 @@ def test_tensor_at_the_edge_is_not_the_drawn_one(
     name: str, sizes: dict[str, Any], convention: str
 ) -> None:
     recipe = layer_recipe({"type": name, **sizes})
-    expected = TURNS[name][1][convention](arrays_of(recipe))
+    expected = CONVERSIONS[name][1][convention](arrays_of(recipe))
     _require_same(arrays_of(recipe | {"convention": convention} | PYTORCH), expected)
 
 
@@ -245,32 +249,32 @@ def _require_same(made: Arrays, expected: Arrays) -> None:
         assert array.tobytes() == expected[key].tobytes(), key
 
 
-ONE_TENSOR = sorted(set(TURNS) - {"lstm", "gru", "multihead_attention"})
+ONE_TENSOR = sorted(set(CONVERSIONS) - {"lstm", "gru", "multihead_attention"})
 
 
 @pytest.mark.parametrize("convention", ["keras", "flax"])
 @pytest.mark.parametrize("name", ONE_TENSOR)
 def test_way_back_is_another(name: str, convention: str) -> None:
-    """Drawn in the other convention, PyTorch's tensors turn into that file again."""
-    sizes, turns = TURNS[name]
-    if convention not in turns:
+    """PyTorch's tensors, drawn in the other convention, convert back to that convention's file."""
+    sizes, conversions = CONVERSIONS[name]
+    if convention not in conversions:
         return
     layer = {"type": name, **sizes}
     delivered = arrays_of(layer_recipe(layer, draw_convention=convention))
     drawn = arrays_of(layer_recipe(layer, convention=convention))
-    _require_same(turns[convention](delivered), drawn)
+    _require_same(conversions[convention](delivered), drawn)
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_way_back_from_keras_is_another(name: str) -> None:
-    """Keras's one bias is the input's; the recurrent one, which it lacks, is zero."""
+    """Keras's only bias is the input bias; the recurrent bias, which it lacks, is zero."""
     normal = {"scheme": "normal", "std": 1.0}
     layer = {"type": name, "input_size": 3, "hidden_size": UNITS, "bias_init": normal}
     drawn = arrays_of(layer_recipe(layer, convention="keras"))
     delivered = arrays_of(layer_recipe(layer, draw_convention="keras"))
-    turned = TURNS[name][1]["keras"](delivered)
+    converted = CONVERSIONS[name][1]["keras"](delivered)
     kernels = {key for key in drawn if key.endswith("kernel")}
-    _require_same({k: turned[k] for k in kernels}, {k: drawn[k] for k in kernels})
+    _require_same({k: converted[k] for k in kernels}, {k: drawn[k] for k in kernels})
     bias = drawn[f"{name}_cell/bias"]
     twins = [bias, 0 * bias] if name == "lstm" else [gates(b, 3)[[1, 0, 2]].ravel() for b in bias]
     for side, expected in zip(("ih", "hh"), twins, strict=True):
@@ -319,7 +323,7 @@ def test_layers_of_a_stack_are_mixed_up() -> None:
         single = {
             k.replace(f"_{cell}", "_l0"): w for k, w in drawn.items() if k.endswith(f"_{cell}")
         }
-        expected = TURNS["gru"][1]["keras"](single)
+        expected = CONVERSIONS["gru"][1]["keras"](single)
         here = {k.removeprefix(f"{cell}/"): w for k, w in made.items() if k.startswith(f"{cell}/")}
         _require_same(here, expected)
 

@@ -8,7 +8,7 @@ import pytest
 from service.catalogue.layers import LAYERS
 from tests.catalogue.layers.cases import CASES
 from tests.catalogue.layers.frameworks import FRAMEWORKS
-from tests.catalogue.layers.made import arrays_of, layer_recipe, rows_of
+from tests.catalogue.layers.support import arrays_of, layer_recipe, rows_of
 
 EACH = [
     (convention, name)
@@ -38,7 +38,7 @@ def test_framework_starts_otherwise(convention: str, name: str) -> None:
 
 
 def _require_law(sample: np.ndarray[tuple[int], np.dtype[np.float64]], row: dict[str, Any]) -> None:
-    """Five standard errors, of which an orthogonal matrix's std has none."""
+    """Check the moments, within five standard errors, and the bounds of a sample."""
     name, error = row["name"], 5 * row["std"] / np.sqrt(sample.size)
     assert abs(sample.mean() - row["mean"]) < error, name
     assert abs(sample.std() - row["std"]) < error / np.sqrt(2), name

@@ -1,4 +1,4 @@
-"""What a layer asks for: its own inits, Caffe's blobs, roles, refusals, and the page about it."""
+"""Layers: their default inits, Caffe's blobs, roles, errors, and the page about them."""
 
 import itertools
 from typing import Any
@@ -10,7 +10,7 @@ import service
 from service.catalogue.layers import LAYERS
 from service.catalogue.listing import layers
 from service.catalogue.model_schemes import Role
-from tests.catalogue.layers.made import arrays_of, layer_recipe, rows_of
+from tests.catalogue.layers.support import arrays_of, layer_recipe, rows_of
 from tests.support import ROOT, bytes_of, plan_of, problems_of
 
 LINEAR = {"type": "linear", "in_features": 6, "out_features": 4}
@@ -105,7 +105,7 @@ def test_padding_row_is_drawn(padding: int, members: dict[str, Any]) -> None:
 
 
 def test_packed_attention_is_not_xavier_over_the_whole() -> None:
-    """torch draws query, key and value as one matrix; a depth, which cuts it, changes no bit."""
+    """torch draws query, key and value as one matrix; a depth, which divides it, changes no bit."""
     arrays = arrays_of(layer_recipe(MHA))
     named = {"seed": 7, "tensors": [{"name": "x.in_proj_weight", "shape": [24, 8]}]}
     whole = arrays_of(named | {"init": "xavier_uniform"})
@@ -183,35 +183,37 @@ FROM_FLAX = {"draw_convention": "flax"}
     ("layer", "members", "words"),
     [
         ({"type": "group_norm", "num_groups": 2, "num_channels": 4}, {"convention": "caffe"},
-         "caffe has no such layer, only pytorch, keras, flax"),
+         "caffe has no such layer; these have it: pytorch, keras, flax"),
         ({"type": "conv_transpose1d", "groups": 2, **CONV}, {"convention": "keras"},
-         "keras has no such layer, only pytorch, caffe"),
+         "keras has no such layer; these have it: pytorch, caffe"),
         ({"type": "bilinear", "in1_features": 2, "in2_features": 2, "out_features": 2},
-         {"draw_convention": "flax"}, "flax has no such layer, only pytorch"),
-        (LSTM | {"bias": False}, {"convention": "caffe"}, "only pytorch, keras, flax"),
-        ({"type": "prelu", "num_parameters": 2}, {"convention": "flax"}, "only pytorch, keras"),
+         {"draw_convention": "flax"}, "flax has no such layer; these have it: pytorch"),
+        (LSTM | {"bias": False}, {"convention": "caffe"}, "these have it: pytorch, keras, flax"),
+        ({"type": "prelu", "num_parameters": 2}, {"convention": "flax"},
+         "these have it: pytorch, keras"),
         (LSTM, BOTH_WAYS, ("not all of pytorch's bias_hh_l0 has a place in keras: state"
           ' "bias_init": "zeros" or "bias": false')),
         (LSTM | {"type": "gru"}, BOTH_WAYS, "several tensors of pytorch (bias_ih_l0, bias_hh_l0)"),
         (LSTM, FROM_FLAX, ("several tensors of flax (ii.kernel, if.kernel, ig.kernel, io.kernel),"
-          " and a draw is a block of one: leave draw_convention out, or turn it round")),
+          " but it can only be a block of one: leave draw_convention out, or swap it with"
+          " convention")),
         (MHA, FROM_FLAX, "(query.kernel, key.kernel, value.kernel)"),
         (LSTM | {"type": "rnn", "bias_init": "zeros"},
          {"convention": "caffe", "draw_convention": "pytorch"},
-         "pytorch has nothing that could fill caffe's 3: leave draw_convention out"),
+         "pytorch has no tensor for caffe's 3: leave draw_convention out"),
         ({"type": "conv1d", "in_channels": 3, "out_channels": 4, "kernel_size": 3, "groups": 2},
          {}, "groups (2) must divide in_channels (3) and out_channels (4)"),
         (MHA | {"num_heads": 3}, {}, "num_heads (3) must divide embed_dim (8)"),
         ({"type": "group_norm", "num_groups": 3, "num_channels": 8}, {}, "divide num_channels"),
         ({"type": "embedding", "num_embeddings": 4, "embedding_dim": 2, "padding_idx": 4}, {},
-         "padding_idx needs -4 <= padding_idx < 4"),
+         "padding_idx must be from -4 to 3, not 4"),
         ({"type": "rms_norm", "normalized_shape": 3, "init": "ones"}, {}, "no weights for init"),
         (LINEAR | {"bias": False, "bias_init": "ones"}, {}, "no biases for bias_init"),
         ({"type": "embedding", "num_embeddings": 4, "embedding_dim": 2, "bias_init": "ones"}, {},
          "no biases for bias_init"),
-        (LINEAR | {"branch": [3, 2]}, {}, "branch is [place, of], and there is no place [3, 2]"),
+        (LINEAR | {"branch": [3, 2]}, {}, "branch is [place, of] with place <= of, not [3, 2]"),
         (LSTM | {"bias_init": "lstm_forget"}, {"convention": "flax"},
-         "lstm_forget sets 4 gates in one tensor, and hi.bias has 1: use a rule"),
+         "lstm_forget sets 4 gates in one tensor, but hi.bias has 1: use a rule"),
         (LSTM | {"type": "gru", "bias_init": "lstm_forget"}, {}, "bias_ih_l0 has 3"),
     ],
 )  # fmt: skip
@@ -236,7 +238,7 @@ def test_field_is_taken(layer: Any, pointer: str) -> None:
 
 
 def test_piece_of_a_turned_file_is_another() -> None:
-    """Tensors that are drawn in another order and cut, in spans of a prime length."""
+    """Read tensors that are drawn in another order, in spans of a prime length."""
     many = [MHA | {"name": "a"}, LSTM | {"name": "b", "type": "gru", "bias": False}]
     plan = plan_of({"seed": 7, "layers": many, "convention": "flax", "draw_convention": "pytorch"})
     whole = bytes_of(plan)

@@ -1,4 +1,4 @@
-"""What the tests of models share: fixtures, and a measured moment against a planned one."""
+"""Helpers of the tests of models: fixtures, and measured moments against planned ones."""
 
 import json
 import math
@@ -9,7 +9,7 @@ import service
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SIGMA = 5.5
-"""Standard errors that a measured moment may be off: three thousand tensors, one in 25 million."""
+"""Tolerance of a moment in standard errors: 3000 tensors, each exceeds it once in 25 million."""
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ def model_recipe(model: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 
 def rows_of(model: dict[str, Any]) -> dict[str, Row]:
-    """Return what the plan of a model says of every tensor, by name."""
+    """Return the row of every tensor in the plan of a model, by name."""
     recipe = service.parse(model_recipe(model))
     return {row["name"]: row for row in service.explain(recipe, service.compile(recipe))["tensors"]}
 
@@ -34,8 +34,8 @@ def agrees(row: Row, mean: float, std: float, rounding: float = 0.0) -> bool:
 
     Args:
         row: The tensor in the plan.
-        mean: Of the sample.
-        std: Of the sample.
+        mean: Mean of the sample.
+        std: Standard deviation of the sample.
         rounding: Relative error of both numbers.
     """
     count, expected = math.prod(row["shape"]), float(row["std"])

@@ -1,4 +1,4 @@
-"""Every model against what transformers and torchvision write, measured once (tools/)."""
+"""Every model against files of transformers and torchvision, measured once (tools/)."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_small_model_is_not_what_is_saved(path: Path) -> None:
     assert table == fixture["tensors"]
     for name, (mean, std, low, high) in fixture["stds"].items():
         row = rows[name]
-        # A table of sines has no moments in the plan: test_transformers.py has it.
+        # A table of sines has no moments in the plan: test_transformers.py checks it.
         if row["distribution"] != "sinusoidal":
             assert agrees(row, mean, std, DIGITS), (name, row, mean, std)
         assert row["low"] - DIGITS * abs(row["low"]) <= low

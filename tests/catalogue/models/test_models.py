@@ -1,4 +1,4 @@
-"""Configs by hand: what is read of them, what is refused, and the traps of each family."""
+"""Handwritten configs: the fields that are read, errors, and special cases of each family."""
 
 import json
 from collections.abc import Mapping

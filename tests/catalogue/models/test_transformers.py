@@ -1,4 +1,4 @@
-"""The real libraries load our files, and initialize as our plans say."""
+"""The real libraries load our files, and their initialization matches our plans."""
 
 import json
 from pathlib import Path
@@ -16,9 +16,9 @@ from tools.model_fixtures import written
 SMALL = {path.stem: fixture_of(path) for path in sorted(FIXTURES.glob("*.json"))}
 FAMILIES = sorted({fixture["config"]["model_type"] for fixture in SMALL.values()})
 TIED = {"t5": {"tie_word_embeddings": True}}
-"""What transformers makes of a config before it builds the model."""
+"""Changes that transformers makes to a config before it builds the model."""
 
-# Both libraries warn of much, and of other things in every release.
+# Both libraries give many warnings, which differ between releases.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
@@ -65,7 +65,7 @@ def test_transformers_does_not_load_our_file(
 
 
 def check_loading(kind: Any, fixture: dict[str, Any], folder: Path) -> None:
-    """Check that a class loads our file whole, writes it as it was, and draws as planned."""
+    """Check that a class loads all of our file, saves it unchanged, and initializes as planned."""
     config, arguments = fixture["config"], fixture.get("arguments", {})
     (folder / "config.json").write_text(json.dumps(config))
     path = folder / "model.safetensors"
@@ -89,7 +89,7 @@ def check_loading(kind: Any, fixture: dict[str, Any], folder: Path) -> None:
 
 @pytest.mark.parametrize("model_type", FAMILIES)
 def test_architecture_saves_other_tensors(model_type: str, transformers: Any) -> None:
-    """Every class of a family, over every config of its fixtures, without data."""
+    """Compare every class of a family with every config of its fixtures, without data."""
     for fixture in of_family(model_type, "transformers").values():
         for name in MODEL_TYPES[model_type].known:
             if name == "ResNet":
@@ -110,7 +110,7 @@ def test_default_is_not_the_class_default(entry: dict[str, Any], transformers: A
     compared = 0
     for name in set(entry["fields"]) - towers_and_labels:
         ours = entry["fields"][name]["default"]
-        # What follows from other fields is null here; some fields are constructor arguments there.
+        # Fields that depend on others are null here; some are constructor arguments there.
         if hasattr(theirs, name) and ours is not None:
             expected = getattr(theirs, name)
             ours = tuple(ours) if isinstance(ours, list) else ours

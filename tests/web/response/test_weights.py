@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import service
-from service.stream.pipeline import LARGEST, Pipeline
+from service.stream.pipeline import MAX_CHUNK_BYTES, Pipeline
 from service.web.request.plan import _is_quick
 from tests.support import bytes_of, plan_of, recipe_of, tensor, wait_until
 from tools.live import LiveServer, live_server
@@ -180,7 +180,7 @@ def test_failure_midway_looks_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Pipeline.submit
 
     def failing(self: Pipeline, plan: service.Plan, offset: int, out: Any) -> Any:
-        if offset < LARGEST:
+        if offset < MAX_CHUNK_BYTES:
             return whole(self, plan, offset, out)
         future: Future[memoryview] = Future()
         future.set_exception(OSError("the device is gone"))
@@ -197,7 +197,7 @@ def test_failure_midway_looks_complete(monkeypatch: pytest.MonkeyPatch) -> None:
         writer.write(request_bytes(LARGE))
         received = await reader.read()
         assert b"200 OK" in received[:40]
-        assert LARGEST < len(received) < 2 * LARGEST
+        assert MAX_CHUNK_BYTES < len(received) < 2 * MAX_CHUNK_BYTES
         writer.close()
         running.should_exit = True
         await task

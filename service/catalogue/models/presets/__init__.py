@@ -1,4 +1,4 @@
-"""Published models by name: each a config.json beside this file, as its authors published it."""
+"""Published models by name: each is a config.json in this folder, as its authors published it."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""What the tests of layers share: a layer's tensors as NumPy arrays, and its plan."""
+"""Helpers of the tests of layers: a layer's tensors as NumPy arrays, and its plan."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def arrays_of(recipe: dict[str, Any]) -> Arrays:
 
 
 def rows_of(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Return what a plan says of each tensor, by name without the layer's."""
+    """Return the row of each tensor in the plan, by name without the layer's."""
     parsed = service.parse(recipe)
     rows = service.explain(parsed, service.compile(parsed))["tensors"]
     return {row["name"][2:]: row for row in rows}
