@@ -37,16 +37,16 @@ class Metrics:
         self._registry = CollectorRegistry()
         if not self._folder:
             ProcessCollector(registry=self._registry)
-        self._gauge("info", "What runs; its value is 1.", tuple(about)).labels(**about).set(1)
+        self._gauge("info", "Version, backend and kernel of the server; its value is 1.", tuple(about)).labels(**about).set(1)
         self.requests = Counter(
             "tensorseed_requests",
-            "Requests that were answered.",
+            "Requests that got a response.",
             ("method", "route", "status"),
             registry=self._registry,
         )
         self.first_byte = Histogram(
             "tensorseed_first_byte_seconds",
-            "From the head of a request to the first byte of its answer's body.",
+            "From the head of a request to the first byte of the response's body.",
             ("route",),
             registry=self._registry,
             buckets=_SECONDS,
@@ -55,27 +55,27 @@ class Metrics:
         self.values = self._counter("values", "Values of tensors in the weights that were sent.")
         self.aborted = Counter(
             "tensorseed_aborted",
-            "Answers that ended early, by who or what ended them.",
+            "Responses that ended early, by reason.",
             ("reason",),
             registry=self._registry,
         )
         for reason in ("client", "stall", "deadline", "shutdown", "error"):
             self.aborted.labels(reason)  # a rate sees the first one only if there was a zero
         self.fallbacks = self._counter(
-            "gpu_fallbacks", "Chunks that a GPU could not make, and the processor did."
+            "gpu_fallbacks", "Chunks that a GPU could not compute, and the processor did."
         )
         self.registry_errors = self._counter(
-            "registry_errors", "Requests that the registry's database did not answer."
+            "registry_errors", "Requests that failed because the registry's database did not respond."
         )
-        self.in_flight = self._gauge("requests_in_flight", "Requests that are being answered.")
+        self.in_flight = self._gauge("requests_in_flight", "Requests that are being handled.")
         self.bodies = self._gauge("bodies_in_flight", "Bodies of weights that are being streamed.")
-        self.waiting = self._gauge("bodies_waiting", "Bodies that wait for others to end.")
+        self.waiting = self._gauge("bodies_waiting", "Bodies that wait for a free place.")
         self.limit = self._gauge("bodies_limit", "Bodies that may be streamed at once.")
-        self.tensors = self._gauge("held_tensors", "Tensors of the recipes that are under way.")
-        self.tensors_limit = self._gauge("held_tensors_limit", "Tensors that may be under way.")
-        self.buffered_limit = self._gauge("buffered_bytes_limit", "Bytes that may be lent.")
-        self.buffered = self._gauge("buffered_bytes", "Bytes of chunks that are lent to streams.")
-        self.draining = self._gauge("draining", "1 once the server has been told to end.")
+        self.tensors = self._gauge("held_tensors", "Tensors of the recipes in use.")
+        self.tensors_limit = self._gauge("held_tensors_limit", "Tensors that may be in use.")
+        self.buffered_limit = self._gauge("buffered_bytes_limit", "Bytes of chunks that may be in use.")
+        self.buffered = self._gauge("buffered_bytes", "Bytes of chunks in use by streams.")
+        self.draining = self._gauge("draining", "1 once the server is shutting down.")
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

@@ -56,8 +56,8 @@ _TITLES = {
     "unreadable-link": "The link does not hold a recipe",
     "unknown-recipe": "The recipe is not stored here",
     "revision-conflict": "Another writer made this revision",
-    "busy": "As much is under way as may be at once",
-    "registry-unavailable": "The registry's database does not answer",
+    "busy": "The server is at a limit of concurrent work",
+    "registry-unavailable": "The registry's database does not respond",
 }
 
 SCHEMA = {
@@ -127,7 +127,7 @@ async def _of_package(request: Request, error: Any) -> Response:
     if isinstance(error, RegistryUnavailable):  # its message is for the operator
         logging.getLogger("tensorseed").warning("%s", error)
         context_of(request.scope).shared.metrics.registry_errors.inc()
-        detail = "weights and links need no registry; all else works again when it is back"
+        detail = "the registry's database does not respond; weights and links do not need it; retry later"
     if isinstance(error, UnreadableFile):
         detail = f"the file of the form: {detail}"
     headers = _HEADERS.get(status)
