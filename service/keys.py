@@ -1,4 +1,4 @@
-"""Keys: who may do what. Only their hashes are known here."""
+"""API keys: owner, scopes and hash. The service stores no key itself."""
 
 import hashlib
 import hmac
@@ -38,7 +38,7 @@ class Keys:
         lines: Entries ``name scope,scope sha256``, and comments that begin with ``#``.
 
     Raises:
-        ValueError: A line is malformed; the message does not repeat it, as it may be a secret.
+        ValueError: A line is malformed. The message does not repeat it: it may be a secret.
 
     >>> bool(Keys(["# nobody"]))
     False
@@ -62,10 +62,10 @@ class Keys:
 
 
 def create_key(name: str, scopes: Iterable[str]) -> tuple[str, str]:
-    """Return a new key, and its entry for a service.
+    """Return a new key, and its entry for the service's settings.
 
     Raises:
-        ValueError: The name or a scope cannot be written in an entry.
+        ValueError: The name or a scope is not allowed in an entry.
     """
     key = f"ts_{secrets.token_urlsafe(32)}"
     entry = f"{name} {','.join(sorted(set(scopes)))} {hashlib.sha256(key.encode()).hexdigest()}"
@@ -78,7 +78,8 @@ def _read(number: int, entry: str) -> Key:
     scopes = frozenset(found["scopes"].split(",")) if found else frozenset()
     if not found or not scopes <= set(SCOPES):
         raise ValueError(
-            f"key {number} is not written as: name scope,scope sha256, the name of letters, digits,"
-            f" '.', '_' and '-', the scopes of {', '.join(SCOPES)}: tensorseed key makes entries"
+            f"key {number} is not written as: name scope,scope sha256."
+            " The name has letters, digits, '.', '_' and '-';"
+            f" scopes are {', '.join(SCOPES)}. Create entries with: tensorseed key"
         )
     return Key(found["name"], scopes, bytes.fromhex(found["sha256"]))

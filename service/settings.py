@@ -1,4 +1,4 @@
-"""Settings of the service, as one table. Flags win over the environment, and that over the file."""
+"""Settings of the service. Flags override environment variables, which override the TOML file."""
 
 import os
 import re
@@ -153,32 +153,32 @@ class Settings(Limits, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources of values, strongest first.
+        """Return the sources of values; earlier ones override later ones.
 
         Raises:
-            FileNotFoundError: ``TENSORSEED_CONFIG`` names no file.
+            FileNotFoundError: ``TENSORSEED_CONFIG`` is not the path of a file.
         """
         del dotenv_settings, file_secret_settings
         path = os.environ.get(f"{PREFIX}CONFIG")
         if not path:
             return init_settings, env_settings
         if not Path(path).is_file():  # pydantic would treat a missing file as an empty one
-            raise FileNotFoundError(f"{PREFIX}CONFIG names {path}, which is not a file")
+            raise FileNotFoundError(f"{PREFIX}CONFIG is {path}, which is not a file")
         file = TomlConfigSettingsSource(settings_cls, toml_file=path)
         return init_settings, env_settings, file
 
     def pipeline(self) -> Pipeline:
-        """Return the pipeline that these settings ask for.
+        """Return the pipeline for these settings.
 
         Raises:
-            BackendUnavailable: The settings ask for GPUs, and there is none.
+            BackendUnavailable: The settings require GPUs, and there is none.
             KernelUnavailable: The kernel is not available on this machine.
         """
         chosen = backend(self.backend, self.kernel)
         return Pipeline(self.threads, self.max_buffered_bytes, chosen)
 
     def known_keys(self) -> Keys:
-        """Return the accepted keys; empty if requests need none.
+        """Return the accepted keys; empty if requests need no key.
 
         Raises:
             OSError: ``keys_file`` cannot be read.
@@ -190,7 +190,7 @@ class Settings(Limits, BaseSettings):
         return Keys(lines)
 
     def registry(self) -> "Registry":
-        """Return the registry that these settings ask for; it opens its database at first use."""
+        """Return the registry for these settings. It opens its database at the first use."""
         from service.registry import Registry  # noqa: PLC0415 - most commands need no database
 
         url = self.database_url.get_secret_value()

@@ -1,4 +1,4 @@
-"""Keys: only the right one is found, and what is no entry is refused without being repeated."""
+"""Keys: only the right key is accepted, and malformed entries are reported without their text."""
 
 from contextlib import suppress
 

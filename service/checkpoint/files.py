@@ -25,7 +25,7 @@ CONFIG = "config.json"
 
 
 class Part(BaseModel):
-    """Which of a recipe's tensors."""
+    """A selection of a recipe's tensors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,13 +36,13 @@ class Part(BaseModel):
     @model_validator(mode="after")
     def _is_a_rank_of_the_world(self) -> Self:
         if (self.rank is None) is not (self.world is None):
-            raise PydanticCustomError("rank", "rank and world go together")
+            raise PydanticCustomError("rank", "rank and world must be given together")
         if self.rank is not None and self.world is not None and self.rank >= self.world:
-            raise PydanticCustomError("rank", "rank is less than world, counted from 0")
+            raise PydanticCustomError("rank", "rank must be less than world: ranks count from 0")
         return self
 
     def of(self, plan: Plan, limits: Limits) -> Plan:
-        """Return the file of these tensors.
+        """Return the plan of the selected tensors.
 
         Raises:
             InvalidRecipe: A pattern matches nothing.
@@ -55,7 +55,7 @@ class Part(BaseModel):
 
 
 class Cut(Part):
-    """Which of a recipe's tensors, in files of what size."""
+    """A selection of a recipe's tensors, and the size of the files."""
 
     shard_size: Annotated[ByteSize, Field(ge=1, le=50 * 10**9)] = Field(
         ByteSize(5 * 10**9), description="most bytes of a shard: 5GB, 500MB, 1GiB or a number"
@@ -68,7 +68,7 @@ class WeightFile:
 
     Args:
         name: Its name.
-        plan: Its plan; the values are not drawn yet.
+        plan: Its plan. The values are not generated yet.
     """
 
     name: str
@@ -124,8 +124,8 @@ class Checkpoint:
     Args:
         recipe: The recipe.
         whole: All weights in one file.
-        shards: The files of weights: the whole file, or several if it is larger than a shard.
-        beside: recipe.json, and config.json and the shards' index if there are any.
+        shards: The weight files: `whole`, or several files if it is larger than a shard.
+        beside: The JSON files: recipe.json, config.json for a model, and the index of shards.
     """
 
     recipe: Recipe
@@ -140,7 +140,7 @@ class Checkpoint:
         return {file.name: file for file in sorted(every, key=lambda file: file.name)}
 
     def find(self, name: str) -> File | None:
-        """Return a file by name; the whole file exists beside its shards."""
+        """Return a file by name; None if there is none. ``model.safetensors`` always exists."""
         return self.whole if name == WEIGHTS else self.files.get(name)
 
     @property
@@ -155,11 +155,11 @@ def checkpoint(recipe: Recipe, plan: Plan, cut: Cut, limits: Limits) -> Checkpoi
     Args:
         recipe: The recipe.
         plan: Its plan.
-        cut: Which of the tensors, in files of what size.
+        cut: The selected tensors, and the size of the files.
         limits: The limits.
 
     Raises:
-        InvalidRecipe: A pattern of the cut matches nothing, or the shards are too many.
+        InvalidRecipe: A pattern of the cut matches nothing, or there are too many shards.
     """
     plan = cut.of(plan, limits)
     beside = [TextFile(RECIPE, recipe.canonical)]

@@ -1,4 +1,4 @@
-"""The manifest: SHA-256 digests of files and tensors, which take all bytes to compute."""
+"""The manifest: SHA-256 digests of files and tensors. Computing them generates all bytes."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from service.stream.pipeline import Pipeline
 
 
 class Digests(TypedDict):
-    """Hexadecimal SHA-256.
+    """SHA-256 digests in hexadecimal.
 
     Args:
         sha256: Of the whole file.
@@ -23,7 +23,7 @@ class Digests(TypedDict):
 
 
 def digests(plan: Plan, pipeline: Pipeline, advance: Callable[[int], object]) -> Digests:
-    """Return the digests of a planned file, which is generated for it in constant memory.
+    """Generate a planned file in constant memory, and return its digests.
 
     Args:
         plan: The file.
@@ -54,7 +54,7 @@ def manifest(files: Sequence[tuple[WeightFile, Digests]]) -> bytes:
     """Return the text of manifest.json.
 
     Args:
-        files: The files of weights, with their digests.
+        files: The weight files with their digests.
     """
     document = {
         "files": [

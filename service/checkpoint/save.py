@@ -52,8 +52,8 @@ def save_checkpoint(
 ) -> None:
     """Write a checkpoint's files into a folder, each complete or absent, and the index last.
 
-    While shards are being written the folder has no index, not even an earlier one, so that nobody
-    mistakes some of them for all.
+    The folder has no index, not even an older one, until all shards are written. No reader can
+    take an incomplete checkpoint for a complete one.
 
     Args:
         checkpoint: The files.
@@ -91,8 +91,8 @@ def save_text(file: TextFile, folder: Path) -> None:
 def check_no_other_weights(folder: Path, names: Collection[str]) -> None:
     """Check that a folder holds no weights of another checkpoint.
 
-    Readers choose among several by their own rules: some prefer ``model.safetensors`` to an index,
-    some read every safetensors file.
+    Programs differ in what they load from such a folder: some prefer ``model.safetensors`` to an
+    index, some load every safetensors file.
 
     Args:
         folder: The folder of the checkpoint.
@@ -113,8 +113,8 @@ def check_no_other_weights(folder: Path, names: Collection[str]) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that replaces ``path`` if the block succeeds, and is deleted if it does not."""
-    target = path.resolve()  # a symbolic link stays one
+    """Open a new file that replaces ``path`` if the block succeeds, and is deleted if it fails."""
+    target = path.resolve()  # keep a symbolic link, and replace its target
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as sink:

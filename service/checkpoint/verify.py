@@ -1,4 +1,4 @@
-"""Verification: whether a file holds a recipe's tensors, and if not, which one differs first."""
+"""Checks whether a file contains a recipe's tensors, and reports the first difference."""
 
 import json
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from service.limits import Limits
 from service.plan import Plan, PlannedTensor
 from service.stream.pipeline import Pipeline, shared
 
-_AT_ONCE = 1 << 23
-"""Bytes compared at once: a few chunks for every core."""
+_BLOCK_BYTES = 1 << 23
+"""Bytes compared at once: a few chunks per core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Verdict:
 
     Args:
         detail: One sentence for people to read.
-        matches: The file holds exactly the plan's tensors, every bit.
-        identical: The whole file is the plan's, including the header, byte for byte.
+        matches: The file contains exactly the plan's tensors, bit for bit.
+        identical: The whole file, including the header, is the plan's, byte for byte.
     """
 
     detail: str
@@ -42,14 +42,14 @@ def verify(
     """Compare a safetensors file with a plan, tensor by tensor, in constant memory.
 
     Args:
-        plan: What the file should be.
+        plan: The expected file.
         path: The file.
         advance: Called with the bytes of each chunk once they are compared.
         pipeline: Computes the values; all cores with the fastest kernel if left out.
 
     Raises:
-        UnreadableFile: It is not a safetensors file.
-        OSError: It cannot be read.
+        UnreadableFile: The file is not a safetensors file.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         listed, start = read_header(file, 4 * Limits().max_header_bytes)
@@ -60,15 +60,15 @@ def verify(
             file.seek(start + listed[tensor.name]["data_offsets"][0])
             differing = _first_difference(plan, tensor, file, advance, pipeline or shared())
             if differing is not None:
-                return Verdict(f"{tensor.name} differs first, at element {differing}")
+                return Verdict(f"the first difference is in {tensor.name}, at element {differing}")
         file.seek(0)
         identical = file.read(len(plan.header)) == plan.header and size == plan.nbytes
     if identical:
         return Verdict("this is the recipe's file, byte for byte", matches=True, identical=True)
-    return Verdict("every tensor is the recipe's; the header is not, byte for byte", matches=True)
+    return Verdict("every tensor matches the recipe; the header differs", matches=True)
 
 
-def _difference_in_header(plan: Plan, listed: dict[str, Any], held: int) -> str | None:
+def _difference_in_header(plan: Plan, listed: dict[str, Any], nbytes: int) -> str | None:
     for tensor in plan.tensors:
         if tensor.name not in listed:
             return f"{tensor.name} is not in the file"
@@ -78,7 +78,7 @@ def _difference_in_header(plan: Plan, listed: dict[str, Any], held: int) -> str 
     extra = next((name for name in listed if name not in known), None)
     if extra is not None:
         return f"{truncate(extra)} is in the file and not in the recipe"
-    return layout_problem([entry["data_offsets"] for entry in listed.values()], held)
+    return layout_problem([entry["data_offsets"] for entry in listed.values()], nbytes)
 
 
 def _difference_in_entry(tensor: PlannedTensor, entry: dict[str, Any]) -> str | None:
@@ -99,10 +99,10 @@ def _first_difference(
     advance: Callable[[int], object] | None,
     pipeline: Pipeline,
 ) -> int | None:
-    """Return the first element that differs, or at which the file ends."""
+    """Return the index of the first element that differs or is missing; None if there is none."""
     size = tensor.end - tensor.begin
-    buffer = np.empty(min(size, _AT_ONCE), dtype=np.uint8)
-    for done in range(0, size, _AT_ONCE):
+    buffer = np.empty(min(size, _BLOCK_BYTES), dtype=np.uint8)
+    for done in range(0, size, _BLOCK_BYTES):
         ours = buffer[: size - done]
         pipeline.fill(plan, len(plan.header) + tensor.begin + done, ours)
         theirs = np.frombuffer(file.read(len(ours)), dtype=np.uint8)

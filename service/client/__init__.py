@@ -1,1 +1,1 @@
-"""The client of a remote service: recipes are pushed, files are pulled, over any connection."""
+"""The client of a remote service: pushes recipes and pulls files, over unreliable connections."""

@@ -1,4 +1,4 @@
-"""Downloads one large file over a connection that may break: resumed, verified, then renamed."""
+"""Downloads one large file: resumes after failures, verifies, then renames."""
 
 import contextlib
 import hashlib
@@ -23,8 +23,8 @@ def download(
 ) -> None:
     """Download a file into a folder; it gets its name only when it is complete.
 
-    A partial file is kept under a hidden name that belongs to its entity tag, so that another
-    attempt, in this process or a later one, continues where this one ended.
+    A partial file is kept under a hidden name that contains a hash of its entity tag. The next
+    attempt, in this or a later process, resumes it.
 
     Args:
         remote: The service.
@@ -33,8 +33,8 @@ def download(
         advance: Called with the number of new bytes; negative if the download starts over.
 
     Raises:
-        RemoteError: It cannot be downloaded, or is not what the service announced.
-        OSError: It cannot be written.
+        RemoteError: The download fails, or the file is not what the service announced.
+        OSError: The file cannot be written.
     """
     tag = hashlib.sha256(file.etag.encode()).hexdigest()[:16]
     part = folder / f".{file.name}.{tag}.part"
@@ -45,7 +45,7 @@ def download(
         if file.sha256 and file.sha256 != _digest(sink):
             part.unlink()
             raise RemoteError(
-                f"{file.name} came with another SHA-256 than {file.sha256}: pull again"
+                f"{file.name} does not have the announced SHA-256, {file.sha256}: pull again"
             )
         os.fsync(sink.fileno())
     part.replace(folder / file.name)
@@ -54,7 +54,7 @@ def download(
 
 
 class _Transfer:
-    """A file that arrives in as many pieces as necessary."""
+    """One download, in one or more attempts."""
 
     def __init__(
         self,
@@ -81,39 +81,44 @@ class _Transfer:
 
         Raises:
             Lost: The connection broke; the bytes that arrived are kept.
-            RemoteError: The service sends something else.
+            RemoteError: The service sends something other than the requested bytes.
         """
         if self._at == self._file.nbytes:
             return
         conditions = {"Range": f"bytes={self._at}-", "If-Range": self._file.etag}
         headers = conditions if self._at else None
         with self._remote.opened("GET", self._file.path, headers) as response:
-            self._place(response.status_code, response.headers)
+            self._seek(response.status_code, response.headers)
             for chunk in response.iter_raw():
                 if self._at + len(chunk) > self._file.nbytes:
-                    raise RemoteError(f"{self._file.name} is longer than was said")
+                    raise RemoteError(
+                        f"{self._file.name} is longer than announced, {self._file.nbytes} bytes"
+                    )
                 self._sink.write(chunk)
                 self._at += len(chunk)
                 self._advance(len(chunk))
         if self._at < self._file.nbytes:
             raise Lost(f"{self._file.name} ended after {self._at} of {self._file.nbytes} bytes")
 
-    def _place(self, status: int, headers: Mapping[str, str]) -> None:
+    def _seek(self, status: int, headers: Mapping[str, str]) -> None:
         """Seek to where the response begins, after checking that it is about this file."""
         file = self._file
         if headers.get("ETag") != file.etag:
             now = printable(headers.get("ETag"))
-            raise RemoteError(f"{file.name} was {file.etag} and is {now} now: pull again")
+            raise RemoteError(f"{file.name} changed from {file.etag} to {now}: pull again")
         if status == HTTPStatus.OK:
             self._advance(-self._at)
             self._restart()
         elif status != HTTPStatus.PARTIAL_CONTENT or not self._at:
-            raise RemoteError(f"{file.name}: the service answers {status} without having to")
+            raise RemoteError(f"{file.name}: the service sent an unexpected status, {status}")
         elif headers.get("Content-Range") != f"bytes {self._at}-{file.nbytes - 1}/{file.nbytes}":
-            raise RemoteError(f"{file.name}: the service sends another range than was asked for")
+            raise RemoteError(f"{file.name}: the service sent another range than requested")
         length = headers.get("Content-Length")
         if length is not None and length != str(file.nbytes - self._at):
-            raise RemoteError(f"{file.name}: the service sends {printable(length)} bytes")
+            raise RemoteError(
+                f"{file.name}: the service announced {printable(length)} bytes, not the"
+                f" {file.nbytes - self._at} that are missing"
+            )
 
     def _restart(self) -> None:
         self._sink.seek(0)
@@ -123,7 +128,7 @@ class _Transfer:
 
 @contextlib.contextmanager
 def _locked(part: Path) -> Iterator[BufferedRandom]:
-    """Open a partial file, unless another process is writing it now."""
+    """Open and lock a partial file; fail if another process is writing it."""
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as sink:
         if fcntl is not None:
             try:

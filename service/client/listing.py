@@ -14,9 +14,9 @@ from service.client.remote import Remote, printable
 from service.errors import RemoteError
 
 PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
-"""A namespace or a name; the service has more rules."""
+"""A namespace or a name. The service checks more rules."""
 
-_SOURCE = re.compile(
+_REFERENCE = re.compile(
     rf"(?P<id>[0-9a-f]{{64}})|(?P<name>{PART}/{PART})(?:@(?P<revision>[A-Za-z0-9-]{{1,64}}))?"
 )
 _WEIGHTS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\.safetensors")
@@ -42,12 +42,12 @@ class Reference(NamedTuple):
         """Parse a reference.
 
         Raises:
-            ValueError: Neither a recipe id nor a name.
+            ValueError: The text is neither a recipe id nor a name.
 
         >>> Reference.of("me/mlp@r3").revision
         'r3'
         """
-        found = _SOURCE.fullmatch(text)
+        found = _REFERENCE.fullmatch(text)
         if found is None:
             raise ValueError(
                 "is neither NAMESPACE/NAME, with @REVISION or without, nor a recipe id"
@@ -56,14 +56,14 @@ class Reference(NamedTuple):
 
 
 class RemoteFile(NamedTuple):
-    """A safetensors file that a service has.
+    """A safetensors file of a service.
 
     Args:
         path: Its path at the service.
         name: Its name in the folder.
         nbytes: Its length.
         etag: Its strong entity tag.
-        sha256: In hexadecimal; empty if the service does not know it.
+        sha256: Its SHA-256 in hexadecimal; empty if the service does not know it.
     """
 
     path: str
@@ -98,7 +98,7 @@ class Listing:
         return {*(file.name for file in self.weights), *(text.name for text in self.texts)}
 
 
-def listing(remote: Remote, source: Reference) -> Listing:
+def listing(remote: Remote, reference: Reference) -> Listing:
     """Return the files to pull.
 
     A name is resolved to a commit once, and all files are those of that commit, even if the name
@@ -107,12 +107,12 @@ def listing(remote: Remote, source: Reference) -> Listing:
     Raises:
         RemoteError: There is no such recipe or name, or the service does not respond as specified.
     """
-    base, title = _base(remote, source)
+    base, title = _base(remote, reference)
     recipe = remote.text(f"{base}/{RECIPE}")
     if recipe is None:
         raise RemoteError(f"{remote.url}: no recipe {title} is stored there")
-    if source.recipe_id not in ("", hashlib.sha256(recipe).hexdigest()):
-        raise RemoteError(f"{remote.url}: {RECIPE} is not the recipe of that id")
+    if reference.recipe_id not in ("", hashlib.sha256(recipe).hexdigest()):
+        raise RemoteError(f"{remote.url}: {RECIPE} does not match the recipe id")
     config, index = remote.text(f"{base}/{CONFIG}"), remote.text(f"{base}/{INDEX}")
     names = [WEIGHTS] if index is None else _shards(index)
     texts = {RECIPE: recipe, CONFIG: config, INDEX: index}
@@ -123,21 +123,24 @@ def listing(remote: Remote, source: Reference) -> Listing:
     )
 
 
-def _base(remote: Remote, source: Reference) -> tuple[str, str]:
-    if source.recipe_id:
-        return f"/v1/recipes/{source.recipe_id}", source.recipe_id
-    headers = remote.headers(f"/{source.name}/resolve/{source.revision}/{RECIPE}")
+def _base(remote: Remote, reference: Reference) -> tuple[str, str]:
+    """Return the path of the files at the service, and their title."""
+    if reference.recipe_id:
+        return f"/v1/recipes/{reference.recipe_id}", reference.recipe_id
+    headers = remote.headers(f"/{reference.name}/resolve/{reference.revision}/{RECIPE}")
     commit = headers.get("X-Repo-Commit", "")
     if not re.fullmatch("[0-9a-f]{40}", commit):
-        raise RemoteError(f"{remote.url}: the answer names no commit: is this a tensorseed service")
-    return f"/{source.name}/resolve/{commit}", f"{source.name}@{commit}"
+        raise RemoteError(
+            f"{remote.url}: the response has no commit: check that this is a tensorseed service"
+        )
+    return f"/{reference.name}/resolve/{commit}", f"{reference.name}@{commit}"
 
 
 def _shards(index: bytes) -> list[str]:
-    """Return the names of files in an index; only such names are ever written.
+    """Return the file names in an index. No other shards are written.
 
     Raises:
-        RemoteError: One is not the plain name of a safetensors file.
+        RemoteError: A name is not that of a safetensors file, or contains a path.
     """
     try:
         names = sorted(set(json.loads(index)["weight_map"].values()))
@@ -145,7 +148,9 @@ def _shards(index: bytes) -> list[str]:
         raise RemoteError(f"{INDEX} is not an index of safetensors files") from None
     for name in names:
         if not isinstance(name, str) or not _WEIGHTS.fullmatch(name):
-            raise RemoteError(f"{INDEX} names a file that is not to be written: {printable(name)}")
+            raise RemoteError(
+                f"{INDEX} contains a file name that is not allowed: {printable(name)}"
+            )
     return names
 
 
@@ -153,12 +158,12 @@ def _file(path: str, name: str, remote: Remote) -> RemoteFile:
     headers = remote.headers(path)
     length, etag = headers.get("Content-Length", ""), headers.get("ETag", "")
     if not length.isdecimal() or not _ETAG.fullmatch(etag):
-        raise RemoteError(f"{remote.url}{path} is without a length or a strong tag")
+        raise RemoteError(f"{remote.url}{path} has no Content-Length or no strong ETag")
     return RemoteFile(path, name, int(length), etag, _sha256(headers))
 
 
 def _sha256(headers: Mapping[str, str]) -> str:
-    """Return the SHA-256 in Repr-Digest, in hexadecimal; empty if there is none."""
+    """Return the SHA-256 of Repr-Digest in hexadecimal; empty if there is none."""
     found = _DIGEST.search(headers.get("Repr-Digest", ""))
     try:
         return base64.b64decode(found[1], validate=True).hex() if found else ""

@@ -1,4 +1,4 @@
-"""Downloads a recipe's files into a folder; a pull that ended early is resumed."""
+"""Downloads a recipe's files into a folder, and resumes an interrupted pull."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from service.client.listing import Listing, RemoteFile
 from service.client.remote import Remote
 
 RECORD = ".tensorseed.json"
-"""Record of the files that were pulled into a folder, with entity tag, size and mtime."""
+"""File in which a pull records each file's entity tag, size and modification time."""
 
 
 def fetch(
@@ -24,8 +24,8 @@ def fetch(
 ) -> None:
     """Download a recipe's files into a folder, each complete or absent, and the index last.
 
-    A file from an earlier pull is kept if the service still has it under the same entity tag and it
-    has not changed since.
+    A file from an earlier pull is kept if it has not changed since, and the service still has it
+    with the same entity tag.
 
     Args:
         remote: The service.
@@ -35,7 +35,7 @@ def fetch(
 
     Raises:
         FileExistsError: The folder holds weights of another checkpoint.
-        RemoteError: A file cannot be downloaded, or is not what the service announced.
+        RemoteError: A download fails, or a file is not what the service announced.
         OSError: A file cannot be written.
     """
     target, step = Path(folder), advance or (lambda _: None)
@@ -43,7 +43,7 @@ def fetch(
     check_no_other_weights(target, listing.names)
     record = _Record(target)
     if not all(record.has(file) for file in listing.weights):
-        (target / INDEX).unlink(missing_ok=True)  # or it would list a mixture of old and new files
+        (target / INDEX).unlink(missing_ok=True)  # it would list old and new files
     for file in listing.weights:
         if record.has(file):
             step(file.nbytes)

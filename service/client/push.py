@@ -1,4 +1,4 @@
-"""Stores a recipe in a service, under a name."""
+"""Stores a recipe in a service under a name."""
 
 import json
 from typing import NamedTuple
@@ -41,15 +41,17 @@ def store(remote: Remote, recipe: bytes, name: str) -> Pushed:
 
     Raises:
         InvalidRecipe: The service reports errors, with JSON Pointers.
-        RemoteError: It refuses for another reason, or cannot be reached.
+        RemoteError: The service refuses for another reason, or cannot be reached.
     """
-    answer = remote.send("POST", "/v1/recipes", recipe)
+    response = remote.send("POST", "/v1/recipes", recipe)
     try:
-        recipe_id = _Stored.model_validate_json(answer).recipe_id
+        recipe_id = _Stored.model_validate_json(response).recipe_id
         body = json.dumps({"recipe_id": recipe_id}).encode()
-        answer = remote.send("PUT", f"/v1/names/{name}", body)
-        revision = _Named.model_validate_json(answer).revision
+        response = remote.send("PUT", f"/v1/names/{name}", body)
+        revision = _Named.model_validate_json(response).revision
     except ValidationError:
-        raise RemoteError(f"{remote.url} does not answer as a tensorseed service does") from None
+        raise RemoteError(
+            f"{remote.url} does not respond like a tensorseed service: check the URL"
+        ) from None
     url = f"{remote.url}/v1/recipes/{recipe_id}/model.safetensors"
     return Pushed(revision, recipe_id, url)

@@ -1,4 +1,4 @@
-"""A connection to one service: transient failures are retried, others are errors."""
+"""A connection to one service: retries transient failures, and raises others."""
 
 import json
 import random
@@ -18,17 +18,17 @@ from service.errors import InvalidRecipe, Problem, RemoteError, TensorseedError
 Result = TypeVar("Result")
 
 _ATTEMPTS = 7
-"""Failures in a row after which an operation fails."""
+"""Consecutive failures after which an operation fails."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 16.0
 _LONGEST_RETRY_AFTER = 300.0
 
 _MAX_TEXT = 256 * 2**20
-"""Most bytes of a JSON file; an index of 200,000 tensors has a tenth."""
+"""Most bytes of a JSON file. An index of 200,000 tensors has a tenth of that."""
 
 _MAX_PROBLEM = 64 * 2**10
 
-_PASSING = {
+_TRANSIENT = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
@@ -42,7 +42,7 @@ class Refused(RemoteError):
 
     Args:
         status: Its HTTP status.
-        detail: Why, as the service puts it.
+        detail: The reason, in the service's words.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -80,7 +80,7 @@ class Remote:
                 120, connect=10
             ),  # computing a large orthogonal matrix takes a while
             headers={
-                "Accept-Encoding": "identity",  # ranges and lengths have to be those of the file
+                "Accept-Encoding": "identity",  # ranges and lengths are those of the file
                 "User-Agent": f"tensorseed/{service.__version__}",
             },
         )
@@ -99,7 +99,7 @@ class Remote:
             mark: Returns its progress; failures after progress are not counted.
 
         Raises:
-            RemoteError: `_ATTEMPTS` in a row failed, or no service responds at the URL.
+            RemoteError: `_ATTEMPTS` consecutive attempts failed, or no service responds at the URL.
         """
         furthest, failures = mark(), 0
         while True:
@@ -126,7 +126,7 @@ class Remote:
         """Send one request; the caller reads the body of the response.
 
         Raises:
-            Lost: Another attempt may succeed; also while the body is read.
+            Lost: Another attempt may succeed; also raised while the body is read.
             Refused: The service refuses.
             RemoteError: The response is malformed.
         """
@@ -177,7 +177,7 @@ class Remote:
 
         Raises:
             InvalidRecipe: The service reports errors, with JSON Pointers.
-            RemoteError: There is no response, or a refusal.
+            RemoteError: There is no response, or the service refuses.
         """
         return self._text(method, path, content)
 
@@ -197,14 +197,16 @@ class Remote:
         status = response.status_code
         if response.is_success:
             if response.headers.get("Content-Encoding", "identity") != "identity":
-                raise RemoteError(f"{self.url}: the answer is compressed, though not asked to be")
+                raise RemoteError(
+                    f"{self.url}: the response is compressed, against Accept-Encoding"
+                )
             return
         if response.is_redirect:
             where = printable(response.headers.get("Location", "elsewhere"))
-            raise RemoteError(f"{self.url}: the service has moved, to {where}: use that URL")
+            raise RemoteError(f"{self.url}: the service redirects to {where}: use that URL")
         error = _refusal(response)
         after = _seconds(response.headers.get("Retry-After"))
-        if status in _PASSING and (after or 0) <= _LONGEST_RETRY_AFTER:
+        if status in _TRANSIENT and (after or 0) <= _LONGEST_RETRY_AFTER:
             raise Lost(str(error), after)
         raise error
 
@@ -214,29 +216,29 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in str(text)[:1000])
 
 
-def _read(response: httpx2.Response, most: int) -> bytes:
+def _read(response: httpx2.Response, limit: int) -> bytes:
     """Return the first bytes of a body."""
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
-        if len(body) >= most:
+        if len(body) >= limit:
             break
-    return bytes(body[:most])
+    return bytes(body[:limit])
 
 
 def _refusal(response: httpx2.Response) -> TensorseedError:
     """Convert a problem document to an error."""
-    said: Any = {}
+    problem: Any = {}
     if response.headers.get("Content-Type", "").endswith("json"):
         try:
-            said = json.loads(_read(response, _MAX_PROBLEM))
+            problem = json.loads(_read(response, _MAX_PROBLEM))
         except (ValueError, RecursionError):
-            said = {}
-    said = said if isinstance(said, dict) else {}
-    if problems := _problems(said.get("errors")):
+            problem = {}
+    problem = problem if isinstance(problem, dict) else {}
+    if problems := _problems(problem.get("errors")):
         return InvalidRecipe(problems)
     phrase = f"{response.status_code} {response.reason_phrase}"
-    detail = said.get("detail") or response.headers.get("X-Error-Message") or phrase
+    detail = problem.get("detail") or response.headers.get("X-Error-Message") or phrase
     return Refused(response.status_code, printable(detail))
 
 
@@ -250,7 +252,7 @@ def _problems(listed: object) -> list[Problem]:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Return the seconds in Retry-After, which has seconds or a date."""
+    """Return the seconds of Retry-After, which is a number of seconds or a date."""
     if not header:
         return None
     try:
@@ -262,7 +264,7 @@ def _seconds(header: str | None) -> float | None:
 
 
 def _pause(failures: int) -> float:
-    """Return seconds to wait: more each time, and random, so that clients do not retry together."""
+    """Return the seconds to wait: exponential backoff with jitter."""
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (failures - 1))
     return longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
 

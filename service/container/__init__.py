@@ -1,4 +1,4 @@
-"""The safetensors file format: headers are written and read, and the tensors of a file read."""
+"""The safetensors file format: writes and reads headers, and reads a file's tensors."""
 
 from service.container.donor import Donor, DonorFile, DonorTensor, donor_of, open_donor
 from service.container.header import encode_header, read_header

@@ -32,23 +32,23 @@ _BITS = {
     **dict.fromkeys(("U64", "C64"), 64),
     **{name: 8 * dtype.size for name, dtype in DTYPES.items()},
 }
-"""Bits of an element of every dtype that a safetensors file may have."""
+"""Bits of one element, for every dtype of safetensors files."""
 
-_MOST_AXES = 64
+_MAX_AXES = 64
 """Most axes of a tensor in any framework."""
 
-_ELEMENTS = 1 << 16
-"""Elements cast at once: their float64 values stay in a core's cache."""
+_CAST_ELEMENTS = 1 << 16
+"""Elements cast at once. Their float64 values fit in a core's cache."""
 
-_HASHED = 1 << 20
+_HASH_BYTES = 1 << 20
 """Bytes hashed at once."""
 
 
 class DonorFile:
-    """A file that threads read from concurrently.
+    """A file that threads read concurrently.
 
-    It is read and not mapped: mapped pages count as the process's memory, and truncating a mapped
-    file would kill the process.
+    It is not memory-mapped: mapped pages count as the process's memory, and if a mapped file is
+    truncated, reading it kills the process.
 
     Args:
         file: Unbuffered; `close` closes it.
@@ -61,8 +61,8 @@ class DonorFile:
         """Read the bytes from ``offset`` on into ``out``.
 
         Raises:
-            UnreadableFile: The file is too short.
-            ValueError: It is closed.
+            UnreadableFile: The file ends too early.
+            ValueError: The file is closed.
         """
         view, done = out.data, 0
         with self._lock:
@@ -70,7 +70,7 @@ class DonorFile:
             while done < len(view):
                 count = self.raw.readinto(view[done:])
                 if not count:
-                    raise UnreadableFile("the file became shorter while it was read")
+                    raise UnreadableFile("the file was truncated while it was read")
                 done += count
 
     def append(self, data: bytes) -> None:
@@ -78,7 +78,7 @@ class DonorFile:
 
         Raises:
             OSError: The disk is full.
-            ValueError: It is closed.
+            ValueError: The file is closed.
         """
         rest = memoryview(data)
         with self._lock:
@@ -86,7 +86,7 @@ class DonorFile:
                 rest = rest[self.raw.write(rest) or 0 :]
 
     def close(self) -> None:
-        """Close the file, once no thread uses it."""
+        """Close the file as soon as no thread is reading."""
         with self._lock:
             self.raw.close()
 
@@ -110,16 +110,16 @@ class DonorTensor:
     nbytes: int
 
     def casts_to(self, dtype: DType) -> bool:
-        """Return whether its values can be cast to ``dtype``: unchanged, or from float to float."""
-        held = DTYPES.get(self.dtype)
-        return held is dtype or (held is not None and bool(held.largest and dtype.largest))
+        """Return whether its values can be cast to ``dtype``: the same dtype, or float to float."""
+        own = DTYPES.get(self.dtype)
+        return own is dtype or (own is not None and bool(own.largest and dtype.largest))
 
     @cached_property
     def sha256(self) -> str:
-        """The SHA-256 of its bytes, in hexadecimal. Computing it reads all bytes, once."""
+        """The SHA-256 of its bytes in hexadecimal. The first use reads all bytes."""
         hashed = hashlib.sha256()
-        piece = np.empty(min(self.nbytes, _HASHED), dtype=np.uint8)
-        for at in range(0, self.nbytes, _HASHED):
+        piece = np.empty(min(self.nbytes, _HASH_BYTES), dtype=np.uint8)
+        for at in range(0, self.nbytes, _HASH_BYTES):
             part = piece[: self.nbytes - at]
             self.file.read(self.begin + at, part)
             hashed.update(part.data)
@@ -133,16 +133,16 @@ class DonorTensor:
             out: uint8, shape (bytes of whole elements,).
             dtype: The dtype to cast to; see `casts_to`.
         """
-        held = DTYPES[self.dtype]
-        if held is dtype:
-            self.file.read(self.begin + first * held.size, out)
+        own = DTYPES[self.dtype]
+        if own is dtype:
+            self.file.read(self.begin + first * own.size, out)
             return
         count = len(out) // dtype.size
-        for at in range(0, count, _ELEMENTS):
-            raw = np.empty(min(_ELEMENTS, count - at) * held.size, dtype=np.uint8)
-            self.file.read(self.begin + (first + at) * held.size, raw)
-            made = recast(raw, held, dtype)
-            out[at * dtype.size :][: len(made)] = made
+        for at in range(0, count, _CAST_ELEMENTS):
+            raw = np.empty(min(_CAST_ELEMENTS, count - at) * own.size, dtype=np.uint8)
+            self.file.read(self.begin + (first + at) * own.size, raw)
+            cast = recast(raw, own, dtype)
+            out[at * dtype.size :][: len(cast)] = cast
 
 
 Donor = Mapping[str, DonorTensor]
@@ -150,25 +150,26 @@ Donor = Mapping[str, DonorTensor]
 
 
 def donor_of(file: DonorFile, limits: Limits | None = None) -> Donor:
-    """Return the tensors of a file; only its header is read.
+    """Return the tensors of a file. Only the header is read.
 
     Args:
         file: Any file.
-        limits: The most bytes of header and the most tensors; the defaults if left out.
+        limits: Limits for the header's bytes and the number of tensors; by default `Limits()`.
 
     Raises:
-        UnreadableFile: It is not a complete safetensors file.
+        UnreadableFile: The file is not a complete safetensors file.
     """
     limits = limits or Limits()
     file.raw.seek(0)
     listed, start = read_header(file.raw, limits.max_header_bytes)
     if len(listed) > limits.max_tensors:
         raise UnreadableFile(
-            f"it holds {len(listed)} tensors; the limit (max_tensors) is {limits.max_tensors}"
+            f"the file has {len(listed)} tensors; the limit (max_tensors) is {limits.max_tensors}"
         )
-    held = file.raw.seek(0, os.SEEK_END) - start
-    if found := layout_problem((entry["data_offsets"] for entry in listed.values()), held):
-        raise UnreadableFile(f"no safetensors file: {found}")
+    nbytes = file.raw.seek(0, os.SEEK_END) - start
+    spans = (entry["data_offsets"] for entry in listed.values())
+    if problem := layout_problem(spans, nbytes):
+        raise UnreadableFile(f"not a safetensors file: {problem}")
     return {name: _tensor(file, name, entry, start) for name, entry in listed.items()}
 
 
@@ -177,8 +178,8 @@ def open_donor(path: Path | str, limits: Limits | None = None) -> Iterator[Donor
     """Open a donor for the duration of the block.
 
     Raises:
-        UnreadableFile: It is not a safetensors file.
-        OSError: It cannot be read.
+        UnreadableFile: The file is not a safetensors file.
+        OSError: The file cannot be read.
     """
     with Path(path).open("rb", buffering=0) as file:
         yield donor_of(DonorFile(file), limits)
@@ -187,17 +188,17 @@ def open_donor(path: Path | str, limits: Limits | None = None) -> Iterator[Donor
 def _tensor(file: DonorFile, name: str, entry: dict[str, Any], start: int) -> DonorTensor:
     begin, end = entry["data_offsets"]
     dtype, shape = entry.get("dtype"), entry.get("shape", ())
-    what = f"no safetensors file: {truncate(name)!a}"
+    what = f"not a safetensors file: {truncate(name)!a}"
     if name != name.encode(errors="replace").decode():
-        raise UnreadableFile(f"{what} is a name with half of a surrogate pair")
+        raise UnreadableFile(f"{what} contains an unpaired surrogate")
     if not isinstance(dtype, str) or dtype not in _BITS:
-        named = ascii(truncate(dtype)) if isinstance(dtype, str) else "no name"
+        named = ascii(truncate(dtype)) if isinstance(dtype, str) else "not a string"
         raise UnreadableFile(f"{what} has an unknown dtype, {named}")
     if not _is_shape(shape):
-        raise UnreadableFile(f"{what} has an impossible shape")
+        raise UnreadableFile(f"{what} has an invalid shape")
     if math.prod(shape) * _BITS[dtype] != 8 * (end - begin):
         raise UnreadableFile(
-            f"{what} has {end - begin} bytes, which are not {dtype} of shape {truncate(shape)}"
+            f"{what} has {end - begin} bytes, not the size of {dtype} with shape {truncate(shape)}"
         )
     return DonorTensor(file, dtype, tuple(shape), start + begin, end - begin)
 
@@ -205,6 +206,6 @@ def _tensor(file: DonorFile, name: str, entry: dict[str, Any], start: int) -> Do
 def _is_shape(shape: Any) -> bool:
     return (
         isinstance(shape, list)
-        and len(shape) <= _MOST_AXES
+        and len(shape) <= _MAX_AXES
         and all(type(size) is int and 0 <= size <= MAX_DIMENSION for size in shape)
     )

@@ -1,4 +1,4 @@
-"""The safetensors header: written byte for byte from names, dtypes and shapes, and read.
+"""Writes and reads the safetensors header. Its bytes depend on names, dtypes and shapes only.
 
 Source: https://github.com/huggingface/safetensors#format; docs/generator-v1.md, "The file".
 """
@@ -14,7 +14,7 @@ from service.errors import UnreadableFile
 RESERVED_METADATA = "tensorseed."
 """Prefix of metadata keys that are reserved for the service."""
 
-# C0 and C1 control characters, and the marks that reverse the direction of text on a screen.
+# C0 and C1 control characters, and marks that change the direction of text.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -40,27 +40,27 @@ class Entry(NamedTuple):
 
 
 def name_problem(name: str, max_bytes: int) -> str | None:
-    """Return why ``name`` cannot name a tensor; None if it can.
+    """Return why ``name`` is not a valid tensor name; None if it is.
 
     >>> name_problem("", 256)
-    'a name has at least one character'
+    'the name is empty'
     """
     if not name:
-        return "a name has at least one character"
+        return "the name is empty"
     if name == "__metadata__":
-        return "__metadata__ is the header's own key"
+        return "the name __metadata__ is reserved by the file format"
     if len(name.encode()) > max_bytes:
         return f"the name is {len(name.encode())} bytes of UTF-8; the limit is {max_bytes}"
     if found := _FORBIDDEN.search(name):
-        return f"the name holds U+{ord(found[0]):04X}, a control or bidirectional character"
+        return f"the name contains U+{ord(found[0]):04X}, a control or bidirectional character"
     return None
 
 
 def file_order(size: int, name: str) -> tuple[int, bytes]:
-    """Return the key that sorts tensors into the file: wide dtypes first, then by UTF-8 name.
+    """Return the sort key of a tensor in the file: wide dtypes first, then by UTF-8 name.
 
     Args:
-        size: Bytes of one element. In decreasing order they align every tensor.
+        size: Bytes of one element. The decreasing order aligns every tensor.
         name: The tensor's name.
     """
     return -size, name.encode()
@@ -71,7 +71,7 @@ def encode_header(entries: Iterable[Entry], metadata: Mapping[str, str]) -> byte
 
     Args:
         entries: Tensors in file order.
-        metadata: Strings for ``__metadata__``, left out when empty.
+        metadata: Strings for ``__metadata__``, which is left out if there are none.
     """
     members: list[str] = []
     if metadata:
@@ -88,23 +88,23 @@ def encode_header(entries: Iterable[Entry], metadata: Mapping[str, str]) -> byte
 
 
 class Readable(Protocol):
-    """A file that a header is read from."""
+    """A binary file."""
 
     def read(self, size: int, /) -> bytes | None:
-        """Return that many bytes, or as many as there are."""
+        """Return up to ``size`` bytes."""
 
 
 def read_header(file: Readable, max_bytes: int) -> tuple[dict[str, Any], int]:
     """Return the header's entries by name, and the offset at which the tensors begin.
 
-    Of an entry only the offsets are checked: two integers, in order, not negative.
+    Only the offsets of an entry are checked: two nonnegative integers in order.
 
     Args:
         file: Any file, at its beginning.
         max_bytes: Most bytes that the header may have.
 
     Raises:
-        UnreadableFile: It is not a safetensors file.
+        UnreadableFile: The file is not a safetensors file.
     """
     length = file.read(8) or b""
     size = struct.unpack("<Q", length)[0] if len(length) == 8 else 0
@@ -122,18 +122,24 @@ def read_header(file: Readable, max_bytes: int) -> tuple[dict[str, Any], int]:
     if not all(
         len(s) == 2 and type(s[0]) is type(s[1]) is int and 0 <= s[0] <= s[1] for s in spans
     ):
-        raise UnreadableFile("no safetensors header: an offset makes no sense")
+        raise UnreadableFile("no safetensors header: data_offsets are not two integers in order")
     return document, 8 + size
 
 
-def layout_problem(spans: Iterable[list[int]], held: int) -> str | None:
-    """Return why tensors do not fill the ``held`` bytes without gap or overlap; None if they do.
+def layout_problem(spans: Iterable[list[int]], nbytes: int) -> str | None:
+    """Return why tensors do not fill the file without gap or overlap; None if they do.
 
     The official reader refuses such a file, too.
+
+    Args:
+        spans: Offsets of each tensor's first byte, and after its last.
+        nbytes: Bytes of the file after the header.
     """
-    told = 0
+    expected = 0
     for begin, end in sorted(spans):
-        if begin != told:
-            return f"the header leaves a hole or overlaps at byte {min(begin, told)}"
-        told = end
-    return f"the header tells of {told} bytes, and {held} follow it" if told != held else None
+        if begin != expected:
+            return f"the tensors have a gap or an overlap at byte {min(begin, expected)}"
+        expected = end
+    if expected != nbytes:
+        return f"the header lists {expected} bytes of tensors; the file has {nbytes}"
+    return None

@@ -1,1 +1,1 @@
-"""The playground as its users have it: in a browser."""
+"""Tests of the playground in a browser."""

@@ -1,4 +1,4 @@
-"""Make the documentation's pictures of the playground: ``python -m tests.browser``."""
+"""Takes the documentation's screenshots of the playground: ``python -m tests.browser``."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ PHONE: dict[str, Any] = {"viewport": {"width": 400, "height": 800}}
 
 
 def take(browser: Browser, url: str, folder: Path) -> list[Path]:
-    """Write pictures of the page as a stranger opens it, and of what comes of its advice."""
+    """Write screenshots of the page as it opens: light, dark, and on a phone."""
     windows = {
         "playground.png": DESK,
         "playground-dark.png": {**DESK, "color_scheme": "dark"},

@@ -1,4 +1,4 @@
-"""A browser, and the playground opened in it; what goes wrong unseen fails the test."""
+"""Fixtures: a browser, and the playground opened in it. Errors in the console fail a test."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def site() -> Iterator[LiveServer]:
         yield running
 
 
-# No longer than this folder's tests: while Playwright runs, nothing else can run an event loop.
+# Ends with this folder's tests: while Playwright runs, no other code can run an event loop.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
@@ -33,7 +33,7 @@ def window(browser: Browser, site: LiveServer) -> Iterator[Playground]:
 
 @pytest.fixture
 def playground(window: Playground) -> Iterator[Playground]:
-    """The page as a stranger opens it."""
+    """The page, newly opened."""
     window.open()
     yield window
     window.page.unroute_all()
@@ -42,6 +42,6 @@ def playground(window: Playground) -> Iterator[Playground]:
 
 @pytest.fixture(scope="module")
 def desk(window: Playground) -> Playground:
-    """The page, however others left it: for tests that depend on nothing but their own recipe."""
+    """The page in the state of earlier tests: for tests that depend on their own recipe only."""
     window.open()
     return window

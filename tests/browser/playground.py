@@ -1,4 +1,4 @@
-"""The playground's page, by what a user sees and does."""
+"""A driver of the playground's page: what a user sees and does."""
 
 import re
 import shutil
@@ -28,18 +28,18 @@ _FLAGS = (
 )
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-"""Where the browser is, if it is installed."""
+"""Path of the browser; None if it is not installed."""
 
 PATIENCE = 10_000
-"""Milliseconds for what the page asks its server."""
+"""Milliseconds to wait for the server."""
 
 _REFUSED = "Failed to load resource: the server responded with a status of"
-"""What a browser says of each refusal that the page shows its user in words."""
+"""Console message for an error response. The page shows those to the user, so they are ignored."""
 
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """Start a browser for as long as the block takes."""
+    """Start a browser for the duration of the block."""
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         yield found
@@ -47,12 +47,12 @@ def launched() -> Iterator[Browser]:
 
 
 class Playground:
-    """A window with the page.
+    """A browser window with the page.
 
     Args:
-        browser: Where to open it.
-        url: Of the server, without a slash at its end.
-        window: Of Playwright's `new_context`: sizes, colour schemes.
+        browser: The browser.
+        url: The server's URL, without a trailing slash.
+        window: Arguments of Playwright's `new_context`: size, colour scheme.
     """
 
     def __init__(self, browser: Browser, url: str, **window: Any) -> None:
@@ -61,9 +61,9 @@ class Playground:
         self._context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | window)
         self._context.set_default_timeout(PATIENCE)
         self.page: Page = self._context.new_page()
-        self.page.on("console", self._said)
+        self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.unseen.append(str(error)))
-        self.page.on("request", self._asked)
+        self.page.on("request", self._on_request)
 
     def __enter__(self) -> Self:
         return self
@@ -76,20 +76,20 @@ class Playground:
             self.check()
 
     def check(self) -> None:
-        """Fail if anything went wrong that no user sees, and forget it."""
+        """Fail if there were errors that a user does not see, and clear them."""
         unseen, self.unseen = self.unseen, []
         assert not unseen
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not message.text.startswith(_REFUSED):
             self.unseen.append(message.text)
 
-    def _asked(self, request: Request) -> None:
+    def _on_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.url}/", "blob:", "data:")):
             self.unseen.append(f"a request to {request.url}")
 
     def open(self, fragment: str = "") -> None:
-        """Open the page, and wait for what it shows at first."""
+        """Open the page, and wait for the first verdict."""
         self.page.goto(f"{self.url}/{fragment}")
         expect(self.badge).not_to_have_text("No verdict")
 
@@ -99,7 +99,7 @@ class Playground:
 
     @property
     def badge(self) -> Locator:
-        """The verdict in short."""
+        """The short verdict."""
         return self["badge"]
 
     @property
@@ -108,11 +108,11 @@ class Playground:
         return self["text"].input_value()
 
     def write(self, recipe: str) -> None:
-        """Replace the editor's text, as a user pastes one."""
+        """Replace the editor's text, like a paste."""
         self["text"].fill(recipe)
 
     def begin(self, preset: str) -> None:
-        """Begin with a preset."""
+        """Open a preset."""
         self.page.get_by_role("button", name=preset, exact=True).click()
 
     def view(self, name: str) -> None:
@@ -120,14 +120,14 @@ class Playground:
         self.page.get_by_role("tab", name=name, exact=True).click()
 
     def curve(self, label: str) -> list[float]:
-        """Return the numbers of a curve that is drawn: the column of a table beside the chart."""
+        """Return the values of a curve, from the table below the chart."""
         heads = self["numbers"].locator("thead th").all_text_contents()
         place = heads.index(label)
         cells = self["numbers"].locator(f"tbody tr > :nth-child({place + 1})").all_text_contents()
         return [float(cell) for cell in cells]
 
     def number_in(self, name: str, pattern: str) -> float:
-        """Return the number in an element's text that a pattern brackets."""
+        """Return the number in an element's text that the pattern's group matches."""
         found = re.search(pattern, self[name].inner_text())
         assert found, self[name].inner_text()
         return float(found[1])

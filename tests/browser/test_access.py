@@ -1,4 +1,4 @@
-"""The page for everybody: keyboards, screen readers, small screens, light and dark."""
+"""Accessibility: keyboard, screen readers, small screens, light and dark."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.playground import Playground
 from tools.live import LiveServer
 
-PRESETS = ("50 ReLU layers under Xavier", "50 residual blocks", "GPT-2", "Single tensors")
+PRESETS = ("50 ReLU layers with Xavier", "50 residual blocks", "GPT-2", "Single tensors")
 
 _FOCUS = """() => {
   const at = document.activeElement;
@@ -24,8 +24,8 @@ SHORT = """{"seed": 1, "init": "xavier_normal", "layers": [
 
 def test_page_breaks_a_rule_of_accessibility(playground: Playground) -> None:
     playground.write(SHORT)
-    expect(playground["recipe-said"]).to_contain_text("4 tensors")
-    expect(playground["histogram-said"]).to_contain_text("All 16 values")
+    expect(playground["recipe-status"]).to_contain_text("4 tensors")
+    expect(playground["histogram-status"]).to_contain_text("All 16 values")
     playground.page.evaluate(
         "() => document.querySelectorAll('details').forEach(d => { d.open = true; })"
     )
@@ -33,7 +33,7 @@ def test_page_breaks_a_rule_of_accessibility(playground: Playground) -> None:
     playground["theme"].click()
     assert axe_of(playground) == ""
     playground.write('{"seed": 1, "tensors": [{"name": "a"}]}')
-    expect(playground["mistakes"]).to_be_visible()
+    expect(playground["errors"]).to_be_visible()
     assert axe_of(playground) == ""
 
 
@@ -65,12 +65,12 @@ def test_small_screen_scrolls_sideways(browser: Browser, site: LiveServer) -> No
             expect(page.page.get_by_role("button", name=preset)).to_have_attribute(
                 "aria-pressed", "true"
             )
-            expect(page["recipe-said"]).to_contain_text("tensors")
+            expect(page["recipe-status"]).to_contain_text("tensors")
             assert page.page.evaluate("() => document.documentElement.scrollWidth") <= 400
 
 
 def test_keyboard_does_not_reach_everything(playground: Playground) -> None:
-    expect(playground["histogram-said"]).to_contain_text("values of")
+    expect(playground["histogram-status"]).to_contain_text("values of")
     keyboard = playground.page.keyboard
     reached = []
     for _ in range(90):
@@ -118,7 +118,7 @@ def test_keys_of_tabs_and_of_names_do_nothing(playground: Playground) -> None:
     for _ in range(3):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(playground["histogram-said"]).to_contain_text("values of fc02.weight")
+    expect(playground["histogram-status"]).to_contain_text("values of fc02.weight")
     playground["use"].focus()
     page.keyboard.press("Enter")
     expect(playground.badge).to_have_text("Trains")

@@ -1,4 +1,4 @@
-"""What a stranger learns within a minute: why a network does not train, and what would."""
+"""The curves: why a network does not train, and which scheme would make it train."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from tests.browser.playground import PATIENCE, Playground
 
 def test_stranger_does_not_see_why_xavier_fails(playground: Playground) -> None:
     expect(playground.badge).to_have_text("Does not train")
-    expect(playground["said"]).to_contain_text("10^14.")
+    expect(playground["verdict-summary"]).to_contain_text("10^14.")
     expect(playground["why"]).to_contain_text("multiplied by 0.5 at every layer")
     assert "does not start to train" in (playground["chart"].get_attribute("aria-label") or "")
     own = playground.curve("this recipe, theory")
@@ -37,7 +37,7 @@ def test_scheme_is_offered_to_a_model_that_it_would_not_reach(playground: Playgr
     rules = [{"match": "*h.5.mlp.c_proj.weight", "init": {"scheme": "normal", "std": 30.0}}]
     model = {"model_type": "gpt2", "n_layer": 6, "n_embd": 64, "n_head": 4, "vocab_size": 100}
     playground.write(json.dumps({"seed": 1, "model": model, "rules": rules}))
-    expect(playground["said"]).not_to_contain_text("10^14.")
+    expect(playground["verdict-summary"]).not_to_contain_text("10^14.")
     expect(playground.badge).to_have_text("Does not train")
     expect(playground["use"]).to_be_hidden()
 
@@ -45,7 +45,7 @@ def test_scheme_is_offered_to_a_model_that_it_would_not_reach(playground: Playgr
 def test_curve_stays_where_it_was_when_the_scheme_changes(playground: Playground) -> None:
     before = playground.curve("this recipe, theory")
     playground.page.get_by_label("Scheme").select_option("normal, std 0.02")
-    expect(playground["said"]).not_to_contain_text("10^14.")
+    expect(playground["verdict-summary"]).not_to_contain_text("10^14.")
     assert '"std": 0.02' in playground.recipe
     after = playground.curve("this recipe, theory")
     assert after[0] < before[0] - 10
@@ -98,7 +98,7 @@ def test_calibration_does_not_reach_the_recipe(playground: Playground) -> None:
     playground.page.get_by_label("Depth").fill("5")
     playground.page.get_by_label("Seed").fill("18446744073709551615")
     playground.page.get_by_label("Seed").blur()
-    expect(playground["recipe-said"]).to_contain_text("10 tensors")
+    expect(playground["recipe-status"]).to_contain_text("10 tensors")
     playground["calibrate"].click()
     expect(playground["text"]).to_have_value(re.compile('"orthogonal", "gain": 1'))
     recipe = json.loads(playground.recipe)
@@ -107,10 +107,10 @@ def test_calibration_does_not_reach_the_recipe(playground: Playground) -> None:
 
 
 def test_recipe_without_a_chain_is_called_wrong(playground: Playground) -> None:
-    playground.begin("Llama under muP")
-    expect(playground["quiet"]).to_contain_text("layers that follow each other")
-    expect(playground["recipe-said"]).to_contain_text("146 tensors")
-    expect(playground["mistakes"]).to_be_hidden()
+    playground.begin("Llama with muP")
+    expect(playground["quiet"]).to_contain_text("Curves need a chain of layers")
+    expect(playground["recipe-status"]).to_contain_text("146 tensors")
+    expect(playground["errors"]).to_be_hidden()
     expect(playground["curves"]).to_be_hidden()
     assert playground["text"].get_attribute("aria-invalid") is None
     playground.begin("20 convolutions")

@@ -1,4 +1,4 @@
-"""The documentation's pictures are taken of the page by this folder's own script."""
+"""The documentation's screenshots: `tests.browser` can take them, and they all exist."""
 
 from pathlib import Path
 

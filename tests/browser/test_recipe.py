@@ -1,4 +1,4 @@
-"""The editor and what follows from it: mistakes at their places, the plan, a tensor's values."""
+"""The editor, its error messages, the plan and the histogram."""
 
 import json
 import math
@@ -21,33 +21,33 @@ BROKEN = """{
 
 def test_mistake_is_not_said_at_its_place(playground: Playground) -> None:
     playground.write(BROKEN)
-    mistakes = playground["mistakes"].locator("li")
+    mistakes = playground["errors"].locator("li")
     expect(mistakes).to_have_count(3)
     expect(mistakes.nth(1)).to_have_text(
         "Line 5 unknown key shpae: did you mean shape? /tensors/1/shpae"
     )
     expect(mistakes.nth(2)).to_contain_text("Line 6")
     expect(playground["gutter"].locator(".wrong")).to_have_text(["5", "6"])
-    expect(playground["recipe-said"]).to_contain_text("3 mistakes")
+    expect(playground["recipe-status"]).to_contain_text("3 errors")
     text = playground["text"]
     assert text.get_attribute("aria-invalid") == "true"
-    assert "mistakes" in (text.get_attribute("aria-describedby") or "").split()
+    assert "errors" in (text.get_attribute("aria-describedby") or "").split()
     mistakes.nth(1).get_by_role("button").click()
     expect(text).to_be_focused()
     chosen = text.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)")
     assert chosen == '"shpae": [3]'
     playground.write(BROKEN.replace("shpae", "shape").replace("-1", "1").replace("xavier", "ones"))
-    expect(playground["mistakes"]).to_be_hidden()
-    expect(playground["recipe-said"]).to_contain_text("3 tensors")
+    expect(playground["errors"]).to_be_hidden()
+    expect(playground["recipe-status"]).to_contain_text("3 tensors")
     assert text.get_attribute("aria-invalid") is None
 
 
 @pytest.mark.parametrize(
     ("wrong", "line", "said"),
     [
-        ('{"seed": 1,\n "tensors": [\n {"name": "a",}\n]}', 3, "a comma before }"),
+        ('{"seed": 1,\n "tensors": [\n {"name": "a",}\n]}', 3, "remove the comma before }"),
         ('{"seed": 1\n "tensors": []}', 2, "a comma or } is missing"),
-        ("{\n 'seed': 1}", 2, "strings are in double quotes"),
+        ("{\n 'seed': 1}", 2, "strings need double quotes"),
         ('{"seed": 1, // why\n "tensors": []}', 1, "JSON has no comments"),
         ('{"seed": 1,\n\n "tensors": [', 3, "the text ends too early"),
         ('{"seed": 1,\n "seed": 2}', 1, "duplicate"),
@@ -58,7 +58,7 @@ def test_text_that_is_not_json_is_not_explained(
     desk: Playground, wrong: str, line: int, said: str
 ) -> None:
     desk.write(wrong)
-    mistake = desk["mistakes"].locator("li")
+    mistake = desk["errors"].locator("li")
     expect(mistake).to_contain_text(said)
     expect(mistake.get_by_role("button")).to_have_text(f"Line {line}")
 
@@ -87,7 +87,7 @@ def test_plan_is_not_listed(playground: Playground) -> None:
 def test_many_tensors_freeze_the_page(playground: Playground) -> None:
     tensors = [{"name": f"w.{i}", "shape": [2, 2]} for i in range(5000)]
     playground.write(json.dumps({"seed": 1, "init": "xavier_normal", "tensors": tensors}))
-    expect(playground["recipe-said"]).to_contain_text("5,000 tensors")
+    expect(playground["recipe-status"]).to_contain_text("5,000 tensors")
     expect(playground["rows"].locator("tr")).to_have_count(300)
     expect(playground["rest"]).to_contain_text("The first 300 are listed")
 
@@ -115,10 +115,12 @@ def test_histogram_is_not_of_the_planned_law(
     name = f"{dtype}.{law}"
     tensor = {"name": name, "shape": [400, 300], "dtype": dtype, "init": init}
     page.write(json.dumps({"seed": 3, "tensors": [tensor]}))
-    expect(page["histogram-said"]).to_contain_text(f"The first 65,536 of 120,000 values of {name}:")
-    expect(page["histogram-said"]).to_contain_text(law)
-    planned = page.number_in("histogram-said", r"planned: \S+ and ([\d.]+)\)")
-    drawn = page.number_in("histogram-said", r"mean \S+, std ([\d.]+)")
+    expect(page["histogram-status"]).to_contain_text(
+        f"The first 65,536 of 120,000 values of {name}:"
+    )
+    expect(page["histogram-status"]).to_contain_text(law)
+    planned = page.number_in("histogram-status", r"planned: \S+ and ([\d.]+)\)")
+    drawn = page.number_in("histogram-status", r"mean \S+, std ([\d.]+)")
     assert drawn == pytest.approx(planned, rel=0.01)
     texts = page["bins"].locator("td:nth-child(2)").all_text_contents()
     counts = [int(text.replace(",", "")) for text in texts]
@@ -137,5 +139,5 @@ def test_values_that_are_all_alike_have_no_histogram(desk: Playground) -> None:
         {"name": "steps", "shape": [3], "dtype": "I64", "init": {"scheme": "constant", "value": 7}}
     ]
     desk.write(json.dumps({"seed": 3, "tensors": tensors}))
-    expect(desk["histogram-said"]).to_have_text("All values of steps are 7.")
+    expect(desk["histogram-status"]).to_have_text("All values of steps are 7.")
     expect(desk["histogram"]).to_be_hidden()

@@ -1,4 +1,4 @@
-"""What leaves the page: the file, programs that fetch it, and links."""
+"""Downloads, programs and links."""
 
 import hashlib
 import json
@@ -72,18 +72,18 @@ def test_download_is_not_what_the_command_line_makes(
 
 def test_download_cannot_be_stopped(playground: Playground) -> None:
     def hold(route: Route) -> None:
-        """Leave a request without an answer."""
+        """Send no response."""
 
     playground.page.route("**/v1/weights", hold)
     playground["download"].click()
     expect(playground["progress"]).to_be_visible()
     playground["abort"].click()
-    expect(playground["download-said"]).to_have_text("Stopped.")
+    expect(playground["download-status"]).to_have_text("Stopped.")
     expect(playground["download"]).to_be_enabled()
 
 
 def test_large_file_is_held_by_the_page(playground: Playground, site: LiveServer) -> None:
-    playground.begin("Llama under muP")
+    playground.begin("Llama with muP")
     link = playground["download-link"]
     expect(link).to_be_visible()
     expect(playground["download"]).to_be_disabled()
@@ -103,9 +103,9 @@ def test_program_does_not_fetch_the_weights(
     if missing := [name for name in needed if shutil.which(name) is None]:
         pytest.skip(f"{', '.join(missing)} is not installed")
     desk.write(HOSTILE)
-    expect(desk["recipe-said"]).to_contain_text("2 tensors")
+    expect(desk["recipe-status"]).to_contain_text("2 tensors")
     (tmp_path / file).write_text(program(desk, language), "utf-8")
-    expect(desk["program-how"]).to_contain_text(f"Save it as {file}, then: ")
+    expect(desk["program-how"]).to_contain_text(f"Save it as {file}, then run: ")
     environment = os.environ | {"LC_ALL": "C.UTF-8"}
     run = subprocess.run(
         command,
@@ -127,7 +127,7 @@ def test_program_is_not_formatted(desk: Playground, language: str, tmp_path: Pat
     if shutil.which(formatter) is None:
         pytest.skip(f"{formatter} is not installed")
     desk.write(HOSTILE)
-    expect(desk["recipe-said"]).to_contain_text("2 tensors")
+    expect(desk["recipe-status"]).to_contain_text("2 tensors")
     (tmp_path / command.split()[-1]).write_text(program(desk, language), "utf-8")
     run = subprocess.run(command.split(), check=False, cwd=tmp_path, capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
@@ -137,12 +137,12 @@ def test_long_recipe_is_written_into_a_program(desk: Playground) -> None:
     tensors = [{"name": f"a tensor with the number {i}", "shape": [2]} for i in range(1000)]
     recipe = json.dumps({"seed": 1, "init": "ones", "tensors": tensors})
     desk.write(recipe)
-    expect(desk["recipe-said"]).to_contain_text("1,000 tensors")
+    expect(desk["recipe-status"]).to_contain_text("1,000 tensors")
     for language in (*PROGRAMS, *FORMATS):
         text = program(desk, language)
         assert "recipe.json" in text
         assert len(text) < 3000
-    expect(desk["program-how"]).to_contain_text("recipe beside it as recipe.json")
+    expect(desk["program-how"]).to_contain_text("recipe as recipe.json in the same folder")
     with desk.page.expect_download() as started:
         desk["save"].click()
     assert Path(started.value.path()).read_text() == recipe
@@ -162,7 +162,7 @@ def test_link_loses_something(playground: Playground, browser: Browser) -> None:
     with Playground(browser, playground.url) as other:
         other.page.goto(address)
         expect(other["text"]).to_have_value(playground.recipe)
-        expect(other["recipe-said"]).to_contain_text("2 tensors")
+        expect(other["recipe-status"]).to_contain_text("2 tensors")
         assert other.page.get_by_label("Activation").input_value() == "tanh"
         assert other.page.get_by_role("checkbox", name="orthogonal").is_checked()
         expect(other["broken-link"]).to_be_hidden()
@@ -177,20 +177,20 @@ def test_link_loses_something(playground: Playground, browser: Browser) -> None:
 def test_broken_link_is_not_called_so(browser: Browser, site: LiveServer, fragment: str) -> None:
     with Playground(browser, site.url) as page:
         page.open(fragment)
-        expect(page["broken-link"]).to_contain_text("cut or changed")
-        expect(page["recipe-said"]).to_contain_text("100 tensors")
+        expect(page["broken-link"]).to_contain_text("truncated or changed")
+        expect(page["recipe-status"]).to_contain_text("100 tensors")
 
 
 def test_server_with_keys_is_closed_to_the_page(browser: Browser) -> None:
     key, entry = create_key("lab", ["generate"])
     with live_server(TENSORSEED_KEYS=entry) as site, Playground(browser, site.url) as page:
         page.page.goto(f"{site.url}/")
-        expect(page["notice"]).to_contain_text("asks for a key")
+        expect(page["notice"]).to_contain_text("needs a key")
         page["key"].fill(key)
         page["key"].press("Enter")
         expect(page.badge).to_have_text("Does not train")
         expect(page["notice"]).to_be_hidden()
-        expect(page["histogram-said"]).to_contain_text("65,536 values")
+        expect(page["histogram-status"]).to_contain_text("65,536 values")
         for language in (*PROGRAMS, *FORMATS):
             text = program(page, language)
             assert "TENSORSEED_KEY" in text
@@ -198,7 +198,7 @@ def test_server_with_keys_is_closed_to_the_page(browser: Browser) -> None:
         assert key not in page.page.evaluate("() => JSON.stringify(localStorage)")
         page["key"].fill(key[:-1])
         page["key"].press("Enter")
-        expect(page["notice"]).to_contain_text("asks for a key")
+        expect(page["notice"]).to_contain_text("needs a key")
 
 
 def test_server_that_is_full_or_away_is_not_said_in_words(playground: Playground) -> None:
@@ -214,4 +214,4 @@ def test_server_that_is_full_or_away_is_not_said_in_words(playground: Playground
     playground.page.route("**/v1/*", lambda route: route.abort())
     playground.begin("GPT-2")
     expect(playground["notice"]).to_contain_text("cannot be reached")
-    playground.unseen.clear()  # a browser says on its own that a request failed
+    playground.unseen.clear()  # the browser logs failed requests itself

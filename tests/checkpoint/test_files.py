@@ -1,4 +1,4 @@
-"""A recipe as files: their names, their index, and the config.json beside them."""
+"""A recipe as files: names, index and config.json."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def config_of(recipe: Any) -> bytes:
 
 
 def split_by_the_hub(plan: service.Plan, size: int) -> Any:
-    """Return how huggingface_hub, and so ``save_pretrained``, splits tensors of these sizes."""
+    """Return how huggingface_hub (and ``save_pretrained``) splits tensors of these sizes."""
     why = "huggingface_hub is not installed: make test-full"
     hub = pytest.importorskip("huggingface_hub.serialization._base", reason=why)
     return hub.split_state_dict_into_shards_factory(
@@ -69,7 +69,7 @@ def split_by_the_hub(plan: service.Plan, size: int) -> Any:
 
 @given(recipes(), st.integers(1, 700))
 def test_shards_are_not_those_of_save_pretrained(recipe: dict[str, Any], size: int) -> None:
-    """But for a tensor that is larger than a shard; the next test says how those differ."""
+    """Except for tensors larger than a shard: the next test shows the difference."""
     plan = plan_of(recipe)
     size = max(size, *(tensor.nbytes for tensor in plan.tensors), 1)
     files, theirs = made(recipe, shard_size=size), split_by_the_hub(plan, size)
@@ -88,7 +88,7 @@ def test_shards_are_not_those_of_save_pretrained(recipe: dict[str, Any], size: i
 
 
 def test_tensor_that_is_larger_than_a_shard_shares_one() -> None:
-    """The Hub's splitter goes on filling the shard before it; ours keeps the file's order."""
+    """The Hub's splitter continues to fill the previous shard; ours keeps the file's order."""
     sizes = [("a", 10), ("b", 90), ("c", 10), ("d", 10)]
     recipe = recipe_of(*(tensor(shape=[count], name=name) for name, count in sizes))
     ours = [[t.name for t in shard.plan.tensors] for shard in made(recipe, shard_size=80).shards]
@@ -143,7 +143,7 @@ def test_text_has_another_tag_or_length() -> None:
 
 
 def test_file_of_one_shard_is_split() -> None:
-    """A shard counts the bytes of tensors, so that one of 5 GB and its header is no two."""
+    """A shard's size counts tensors only, so 5 GB and a header fit in one shard."""
     billion = [50_000, 25_000]
     assert list(made(recipe_of(tensor(shape=billion))).files) == [WEIGHTS, RECIPE]
     two = made(recipe_of(tensor(shape=billion), tensor("zeros", [1], "z")))
@@ -254,10 +254,10 @@ def test_preset_has_another_config_once_stored(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # of every release others
+@pytest.mark.filterwarnings("ignore")  # they differ by release
 @pytest.mark.parametrize("name", sorted(presets()))
 def test_transformers_reads_another_config(name: str, tmp_path: Path) -> None:
-    """What AutoConfig makes of ours is what it makes of the preset as it was published."""
+    """AutoConfig reads the same from our config.json and from the published preset."""
     why = "transformers is not installed: make test-full"
     transformers = pytest.importorskip("transformers", reason=why)
     read = []

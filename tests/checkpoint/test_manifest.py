@@ -1,4 +1,4 @@
-"""Digests: those of the bytes, however the chunks they come in are cut."""
+"""Digests: the same for any sizes of chunks."""
 
 import hashlib
 import json
@@ -23,10 +23,10 @@ EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 class Cut:
-    """Stands for a pipeline: gives a file's bytes in chunks that are cut where a test likes.
+    """A fake pipeline that returns a file in chunks of given sizes.
 
     Args:
-        cuts: Bytes of the chunks, over and over.
+        cuts: Sizes of the chunks in bytes, repeated.
     """
 
     def __init__(self, cuts: Sequence[int]) -> None:
@@ -49,7 +49,7 @@ def found_of(plan: service.Plan, cuts: Sequence[int]) -> Digests:
 
 
 def expected(plan: service.Plan) -> Digests:
-    """Return the digests of a file that is there as a whole."""
+    """Return the digests, computed from the whole file."""
     body = bytes_of(plan)
     data = memoryview(body)[len(plan.header) :]
     return {

@@ -1,4 +1,4 @@
-"""Files written by the library: whole under their name, or absent."""
+"""Files written by the library: complete or absent."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def test_failure_leaves_a_part_or_destroys_the_old(tmp_path: Path) -> None:
 
 
 def test_full_disk_leaves_a_part(tmp_path: Path) -> None:
-    """A limit on file size stands in for a full disk: the write fails half-way all the same."""
+    """A limit on file size simulates a full disk: the write fails half-way."""
     script = (
         "import resource, signal, sys, service;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
@@ -161,7 +161,7 @@ def test_unfinished_shards_have_an_index(tmp_path: Path) -> None:
 
 
 def test_weights_of_two_cuts_share_a_folder(tmp_path: Path) -> None:
-    """A reader would take one for the other: transformers model.safetensors before an index."""
+    """A program may load the wrong one: transformers prefers model.safetensors to an index."""
     one, many = checkpoint_of(MODEL), checkpoint_of(MODEL, 20_000)
     save_checkpoint(one, tmp_path / "one")
     save_checkpoint(one, tmp_path / "one")

@@ -1,4 +1,4 @@
-"""Verification: what it accepts, and the first difference that it names."""
+"""Verification: what it accepts, and the first difference that it reports."""
 
 import json
 import struct
@@ -33,9 +33,9 @@ def test_the_recipes_own_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("offset", "said"),
     [
-        (4, "a differs first, at element 1"),
-        (4001, "b differs first, at element 0"),
-        (4003, "b differs first, at element 1"),
+        (4, "first difference is in a, at element 1"),
+        (4001, "first difference is in b, at element 0"),
+        (4003, "first difference is in b, at element 1"),
     ],
 )
 def test_changed_element_is_missed_or_misplaced(offset: int, said: str, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_changed_element_is_missed_or_misplaced(offset: int, said: str, tmp_path
 def test_truncated_file_is_accepted(tmp_path: Path) -> None:
     verdict = verdict_on(BODY[:-1], tmp_path / "f")
     assert not verdict.matches
-    assert "tells of 5200 bytes, and 5199 follow" in verdict.detail
+    assert "lists 5200 bytes of tensors; the file has 5199" in verdict.detail
 
 
 def test_trailing_bytes_are_accepted(tmp_path: Path) -> None:
@@ -78,11 +78,11 @@ def test_same_tensors_in_another_order_are_refused(tmp_path: Path) -> None:
         ({"a": {"dtype": "F32", "shape": [1000], "data_offsets": [0, 4004]}}, "a has 4004 bytes"),
         (
             {"a": {"dtype": "F32", "shape": [1000], "data_offsets": [2**63, 2**63 + 4000]}},
-            "a hole",
+            "a gap",
         ),
         (
             {"a": {"dtype": "F32", "shape": [1000], "data_offsets": [8, 4008]}},
-            "overlaps at byte 0",
+            "an overlap at byte 0",
         ),
     ],
 )

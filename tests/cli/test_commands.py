@@ -108,7 +108,7 @@ def test_verify_passes_another_file(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(body)
     done = run("verify", recipe, tmp_path / "m")
     assert done.returncode == 1
-    assert b"v differs first, at element 15" in done.stdout
+    assert b"the first difference is in v, at element 15" in done.stdout
     (tmp_path / "m").write_bytes(b"no")
     assert run("verify", recipe, tmp_path / "m").returncode == 1
 

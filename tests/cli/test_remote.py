@@ -139,9 +139,9 @@ def test_answer_of_another_service_ends_in_a_traceback(service: Faulty) -> None:
     push = ["push", "-", NAME, "--url", service.url]
     refused(1, "501 Unsupported method", done=run(*push, recipe=RECIPE))
     service.post = Answer(200, {"Content-Length": "2"}, b"{}")
-    refused(1, "not answer as a tensorseed", done=run(*push, recipe=RECIPE))
+    refused(1, "not respond like a tensorseed", done=run(*push, recipe=RECIPE))
     service.post = Answer(301, {"Location": "https://else/", "Content-Length": "0"}, b"")
-    refused(1, "has moved, to https://else/", done=run(*push, recipe=RECIPE))
+    refused(1, "redirects to https://else/", done=run(*push, recipe=RECIPE))
 
 
 def test_terminal_obeys_a_service(service: Faulty) -> None:
@@ -172,10 +172,10 @@ def test_killed_pull_starts_over(service: Faulty, tmp_path: Path) -> None:
         process.kill()
     gone.set()
     assert {path.name[-5:] for path in tmp_path.iterdir()} == {".part"}
-    service.asked.clear()
+    service.requests.clear()
     assert run("pull", NAME, "-o", tmp_path, "--url", service.url).exit_code == 0
-    (asked,) = service.got()
-    assert 90_000 <= asked.start <= 100_000  # a killed process loses what it had not written
+    (request,) = service.downloads()
+    assert 90_000 <= request.start <= 100_000  # a killed process loses what it had not written
     assert (tmp_path / "model.safetensors").read_bytes() == weights
 
 

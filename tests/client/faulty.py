@@ -1,4 +1,4 @@
-"""A service that serves a folder, and fails as it is told to."""
+"""A service that serves a folder, and injects faults."""
 
 import base64
 import hashlib
@@ -14,8 +14,8 @@ COMMIT = "0123456789" * 4
 NAME = "me/mlp"
 
 
-class Asked(NamedTuple):
-    """What a client asked."""
+class Received(NamedTuple):
+    """A request of the client."""
 
     method: str
     path: str
@@ -23,12 +23,12 @@ class Asked(NamedTuple):
 
     @property
     def start(self) -> int:
-        """Where the range begins that it asked for."""
+        """First byte of the requested range."""
         return int(self.headers.get("Range", "bytes=0-")[6:-1])
 
 
 class Answer(NamedTuple):
-    """What it is about to be told."""
+    """A response."""
 
     status: int
     headers: dict[str, str]
@@ -36,14 +36,14 @@ class Answer(NamedTuple):
 
 
 Fault = Callable[[Answer], Answer | None]
-"""Changes an answer to a GET of weights; the connection is cut after a body that is too short."""
+"""Changes the response to a GET of weights. After too short a body the connection is closed."""
 
 
 class Faulty(ThreadingHTTPServer):
-    """A service whose answers to GETs of weights are spoilt, one fault after another.
+    """A service that injects one fault into each response to a GET of weights.
 
     Args:
-        folder: Its files.
+        folder: The files to serve.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -52,15 +52,15 @@ class Faulty(ThreadingHTTPServer):
         self.faults: list[Fault] = []
         self.head: Fault = lambda answer: answer
         self.post: Answer | None = None
-        self.asked: list[Asked] = []
+        self.requests: list[Received] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
-    def got(self) -> list[Asked]:
+    def downloads(self) -> list[Received]:
         """Return the GETs of weights."""
-        return [a for a in self.asked if a.method == "GET" and a.path.endswith(".safetensors")]
+        return [r for r in self.requests if r.method == "GET" and r.path.endswith(".safetensors")]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep silent: clients go."""
+        """Do nothing: clients may disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -71,11 +71,11 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_HEAD(self) -> None:
-        """Describe a file."""
+        """Send the headers of a file."""
         self._send(self.server.head(self._answer()), is_head=True)
 
     def do_GET(self) -> None:
-        """Send a file, spoilt if it has weights and a fault is left."""
+        """Send a file; inject the next fault, if any, if it is a file of weights."""
         answer: Answer | None = self._answer()
         if self.server.faults and self.path.endswith(".safetensors"):
             assert answer is not None
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(answer)
 
     def do_POST(self) -> None:
-        """Answer as told."""
+        """Send the response that the test set."""
         self.rfile.read(int(self.headers["Content-Length"]))
         if self.server.post is None:
             self.send_error(501, "Unsupported method")
@@ -91,15 +91,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(self.server.post)
 
     def _answer(self) -> Answer:
-        asked = Asked(self.command, self.path, self.headers)
-        self.server.asked.append(asked)
+        request = Received(self.command, self.path, self.headers)
+        self.server.requests.append(request)
         path = self.server.folder / self.path.rpartition("/")[2]
         commit = {"X-Repo-Commit": COMMIT}
         if not path.is_file():
             return Answer(404, commit | {"Content-Length": "0"}, b"")
         text = path.read_bytes()
         etag = etag_of(text)
-        start = asked.start if self.headers.get("If-Range", etag) == etag else 0
+        start = request.start if self.headers.get("If-Range", etag) == etag else 0
         headers = commit | {"ETag": etag, "Content-Length": str(len(text) - start)}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(text) - 1}/{len(text)}"
@@ -127,12 +127,12 @@ def digest_of(text: bytes) -> str:
 
 
 def cut(at: int) -> Fault:
-    """Return a fault that ends the connection after so many bytes of a body."""
+    """Return a fault that closes the connection after ``at`` bytes of the body."""
     return lambda answer: answer._replace(body=answer.body[:at])
 
 
-def told(status: int, **headers: str) -> Fault:
-    """Return a fault that answers something else."""
+def responding(status: int, **headers: str) -> Fault:
+    """Return a fault that sends another response."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _: Answer(status, {"Content-Length": "0"} | named, b"")
 

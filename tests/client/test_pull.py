@@ -1,4 +1,4 @@
-"""Pulling: the right bytes or an error, never a part of a file under its name."""
+"""Pulling: the right bytes or an error, and never an incomplete file under its final name."""
 
 import fcntl
 import hashlib
@@ -28,7 +28,7 @@ from tests.client.faulty import (
     digest_of,
     etag_of,
     faulty,
-    told,
+    responding,
     with_headers,
 )
 from tests.support import recipe_of, tensor
@@ -62,7 +62,7 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
 
 
 def pulled(server: Faulty, folder: Path, source: str = NAME) -> list[float]:
-    """Pull, and return how long was waited each time."""
+    """Pull, and return the seconds of each wait."""
     waits: list[float] = []
     with Remote(server.url, waits.append) as remote:
         found = listing(remote, Reference.of(source))
@@ -102,20 +102,20 @@ def test_pulled_files_are_not_the_services(one: Faulty, four: Faulty, tmp_path: 
 
 def test_name_that_moves_gives_a_mixture(four: Faulty, tmp_path: Path) -> None:
     pulled(four, tmp_path / "out", f"{NAME}@r3")
-    first, *rest = four.asked
+    first, *rest = four.requests
     assert first.path == f"/{NAME}/resolve/r3/recipe.json"
-    assert all(asked.path.startswith(f"/{NAME}/resolve/{COMMIT}/") for asked in rest)
+    assert all(request.path.startswith(f"/{NAME}/resolve/{COMMIT}/") for request in rest)
 
 
 def test_cut_connection_loses_or_repeats_bytes(one: Faulty, tmp_path: Path) -> None:
     one.faults = [cut(70_000), nothing, cut(1), cut(0)]
     waits = pulled(one, tmp_path)
     check_same(one, tmp_path)
-    first, lost, second, third, last = one.got()
+    first, lost, second, third, last = one.downloads()
     assert (first.start, lost.start, third.start, last.start) == (0, 70_000, 70_001, 70_001)
     assert second.headers["If-Range"] == etag_of((one.folder / WEIGHTS).read_bytes())
     assert [0.25 <= w <= 2 for w in waits] == [True] * 4
-    assert waits[2] <= 0.5  # for the attempt before it got further
+    assert waits[2] <= 0.5  # the attempt before it made progress, which resets the backoff
 
 
 def test_service_without_ranges_gives_bytes_twice(one: Faulty, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_service_that_sends_the_same_piece_is_asked_forever(one: Faulty, tmp_pat
     one.faults = [lambda _: piece] * 20
     with pytest.raises(RemoteError):
         pulled(one, tmp_path)
-    assert len(one.got()) == 7
+    assert len(one.downloads()) == 7
 
 
 def test_pull_that_ended_starts_over(one: Faulty, tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_pull_that_ended_starts_over(one: Faulty, tmp_path: Path) -> None:
     with pytest.raises(RemoteError, match="disconnected"):
         pulled(one, tmp_path)
     assert visible(tmp_path) == set()
-    one.asked.clear()
+    one.requests.clear()
     pulled(one, tmp_path)
-    assert [asked.start for asked in one.got()] == [90_000]
+    assert [request.start for request in one.downloads()] == [90_000]
     check_same(one, tmp_path)
 
 
@@ -170,13 +170,13 @@ def test_shard_that_came_is_asked_for_again(four: Faulty, tmp_path: Path) -> Non
     with pytest.raises(RemoteError):
         pulled(four, tmp_path)
     assert visible(tmp_path) == {f"model-0000{i}-of-00004.safetensors" for i in (1, 2)}
-    four.asked.clear()
+    four.requests.clear()
     pulled(four, tmp_path)
-    assert [asked.path.rpartition("/")[2][10] for asked in four.got()] == ["3", "4"]
+    assert [request.path.rpartition("/")[2][10] for request in four.downloads()] == ["3", "4"]
     check_same(four, tmp_path)
-    four.asked.clear()
+    four.requests.clear()
     pulled(four, tmp_path)
-    assert four.got() == []
+    assert four.downloads() == []
     (tmp_path / "model-00002-of-00004.safetensors").write_bytes(b"changed")
     pulled(four, tmp_path)
     check_same(four, tmp_path)
@@ -213,7 +213,7 @@ def test_weights_of_another_cut_are_left_beside(one: Faulty, four: Faulty, tmp_p
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 def test_busy_service_is_given_up(status: int, one: Faulty, tmp_path: Path) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    one.faults = [told(status, Retry_After=after) for after in ("7", "0", date, "soon")]
+    one.faults = [responding(status, Retry_After=after) for after in ("7", "0", date, "soon")]
     waits = pulled(one, tmp_path)
     assert waits[:2] == [7, 0]
     assert 90 < waits[2] <= 100
@@ -222,10 +222,10 @@ def test_busy_service_is_given_up(status: int, one: Faulty, tmp_path: Path) -> N
 
 
 def test_service_that_wants_hours_is_waited_for(one: Faulty, tmp_path: Path) -> None:
-    one.faults = [told(503, Retry_After="3600")]
+    one.faults = [responding(503, Retry_After="3600")]
     with pytest.raises(RemoteError, match="503 Service Unavailable"):
         pulled(one, tmp_path)
-    assert len(one.got()) == 1
+    assert len(one.downloads()) == 1
 
 
 def test_wrong_url_is_tried_again(one: Faulty, tmp_path: Path) -> None:
@@ -253,14 +253,14 @@ def test_file_that_changes_is_mixed_with_the_old(one: Faulty, tmp_path: Path) ->
     [
         (with_headers(ETag='"other"'), "pull again"),
         (lambda a: a._replace(headers={"Content-Length": a.headers["Content-Length"]}), "again"),
-        (with_headers(Content_Length="7"), "sends 7 bytes"),
+        (with_headers(Content_Length="7"), "announced 7 bytes"),
         (with_headers(Content_Length=str(2 * SIZE)), "bytes"),
         (with_headers(Content_Encoding="gzip"), "compressed"),
         (lambda a: a._replace(status=206), "206"),
         (lambda a: a._replace(status=204, body=b""), "204"),
-        (told(301, Location="/elsewhere"), "404"),
-        (told(404), "404 Not Found"),
-        (told(500), "500 Internal Server Error"),
+        (responding(301, Location="/elsewhere"), "404"),
+        (responding(404), "404 Not Found"),
+        (responding(500), "500 Internal Server Error"),
     ],
 )
 def test_answer_to_something_else_is_taken(
@@ -278,7 +278,7 @@ def test_body_without_end_fills_the_disk(one: Faulty, tmp_path: Path) -> None:
         return answer._replace(headers=headers, body=answer.body + b"more")
 
     one.faults = [endless]
-    with pytest.raises(RemoteError, match="longer than was said"):
+    with pytest.raises(RemoteError, match="longer than announced"):
         pulled(one, tmp_path)
     assert visible(tmp_path) == set()
 
@@ -336,9 +336,9 @@ def test_service_of_another_kind_is_believed(
 )
 def test_service_writes_where_it_likes(name: str, one: Faulty, tmp_path: Path) -> None:
     (one.folder / INDEX).write_text(f'{{"weight_map": {{"w": "{name}"}}}}')
-    with pytest.raises(RemoteError, match="not to be written"):
+    with pytest.raises(RemoteError, match="not allowed"):
         pulled(one, tmp_path / "out")
-    assert one.got() == []
+    assert one.downloads() == []
     assert not (tmp_path / "out").exists()
 
 
@@ -353,12 +353,12 @@ def test_index_that_is_none_ends_in_a_traceback(index: str, one: Faulty, tmp_pat
 
 def test_index_of_numbers_ends_in_a_traceback(one: Faulty, tmp_path: Path) -> None:
     (one.folder / INDEX).write_text('{"weight_map": {"w": 1}}')
-    with pytest.raises(RemoteError, match="not to be written: 1"):
+    with pytest.raises(RemoteError, match="not allowed: 1"):
         pulled(one, tmp_path / "out")
 
 
 def test_recipe_of_another_id_is_taken(one: Faulty, tmp_path: Path) -> None:
-    with pytest.raises(RemoteError, match="not the recipe of that id"):
+    with pytest.raises(RemoteError, match="does not match the recipe id"):
         pulled(one, tmp_path, "0" * 64)
 
 
@@ -387,7 +387,7 @@ def test_full_disk_leaves_a_visible_part(
             pulled(one, tmp_path)
     assert visible(tmp_path) == set()
     pulled(one, tmp_path)
-    assert len(one.got()) == 1
+    assert len(one.downloads()) == 1
     check_same(one, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Donors: what of a file is believed, what is copied, and that any span of it is the whole's."""
+"""Donors: what a file must have, how values are cast, and that any range has the same bytes."""
 
 import json
 import struct
@@ -44,7 +44,7 @@ def read(path: Path, **limits: int) -> service.Donor:
 
 
 def loaded(body: bytes) -> dict[str, np.ndarray]:
-    """Return what the official reader finds, as the types of ml_dtypes, which its NumPy lacks."""
+    """Return the tensors as the official reader sees them, with the dtypes of ml_dtypes."""
     return {
         name: np.frombuffer(found["data"], TYPES[found["dtype"]]).reshape(found["shape"])
         for name, found in deserialize(body)
@@ -52,7 +52,7 @@ def loaded(body: bytes) -> dict[str, np.ndarray]:
 
 
 def arrays() -> dict[str, np.ndarray]:
-    """Return a tensor of each dtype, with what is special in it, in numbers that split unevenly."""
+    """Return a tensor of each dtype, with special values and a size that is prime."""
     values = np.random.default_rng(5).normal(size=131).astype(np.float32)
     values[:6] = [np.inf, -np.inf, np.nan, -0.0, 1e-40, 3e38]
     with np.errstate(over="ignore"):
@@ -128,29 +128,32 @@ def test_large_tensor_is_cast_at_a_wrong_place(tmp_path: Path) -> None:
         (raw_file([1]), "not one JSON object"),
         (raw_file({"a": 1}), "not one JSON object"),
         (raw_file({"a": {}}), "not one JSON object"),
-        (raw_file({"a": entry(offsets=[-8, 0])}), "an offset makes no sense"),
-        (raw_file({"a": entry(offsets=[8, 0])}), "an offset makes no sense"),
-        (raw_file({"a": entry(offsets=[0, True])}), "an offset makes no sense"),
-        (raw_file({"a": entry(offsets=[0, 8.0])}), "an offset makes no sense"),
-        (raw_file({"a": entry()}), "tells of 8 bytes, and 0 follow"),
-        (raw_file({"a": entry()}, bytes(9)), "tells of 8 bytes, and 9 follow"),
-        (raw_file({"a": entry(offsets=[4, 12])}, bytes(12)), "a hole or overlaps at byte 0"),
-        (raw_file({"a": entry(), "b": entry(offsets=[4, 12])}, bytes(12)), "overlaps at byte 4"),
-        (raw_file({"a": entry(), "b": entry()}, bytes(8)), "overlaps at byte 0"),
-        (raw_file({"a": entry(offsets=[2**70, 2**70 + 8])}, bytes(8)), "a hole or overlaps"),
+        (raw_file({"a": entry(offsets=[-8, 0])}), "data_offsets are not two integers in order"),
+        (raw_file({"a": entry(offsets=[8, 0])}), "data_offsets are not two integers in order"),
+        (raw_file({"a": entry(offsets=[0, True])}), "data_offsets are not two integers in order"),
+        (raw_file({"a": entry(offsets=[0, 8.0])}), "data_offsets are not two integers in order"),
+        (raw_file({"a": entry()}), "lists 8 bytes of tensors; the file has 0"),
+        (raw_file({"a": entry()}, bytes(9)), "lists 8 bytes of tensors; the file has 9"),
+        (raw_file({"a": entry(offsets=[4, 12])}, bytes(12)), "a gap or an overlap at byte 0"),
+        (raw_file({"a": entry(), "b": entry(offsets=[4, 12])}, bytes(12)), "an overlap at byte 4"),
+        (raw_file({"a": entry(), "b": entry()}, bytes(8)), "an overlap at byte 0"),
+        (raw_file({"a": entry(offsets=[2**70, 2**70 + 8])}, bytes(8)), "a gap or an overlap"),
         (raw_file({"a": entry("F31")}, bytes(8)), "'a' has an unknown dtype, 'F31'"),
-        (raw_file({"a": entry(["F32"])}, bytes(8)), "'a' has an unknown dtype, no name"),
+        (raw_file({"a": entry(["F32"])}, bytes(8)), "'a' has an unknown dtype, not a string"),
         (raw_file({"a": {"data_offsets": [0, 8], "shape": [2]}}, bytes(8)), "dtype"),
-        (raw_file({"a": entry(shape=[3])}, bytes(8)), "8 bytes, which are not F32 of shape [3]"),
-        (raw_file({"a": entry("F4", [3])}, bytes(8)), "8 bytes, which are not F4"),
-        (raw_file({"a": entry(shape=[2.0])}, bytes(8)), "an impossible shape"),
-        (raw_file({"a": entry(shape=[True, 2])}, bytes(8)), "an impossible shape"),
-        (raw_file({"a": entry(shape=[-1, -2])}, bytes(8)), "an impossible shape"),
-        (raw_file({"a": entry(shape=[2] * 100)}, bytes(8)), "an impossible shape"),
-        (raw_file({"a": entry(shape=[2**62] * 60)}, bytes(8)), "an impossible shape"),
-        (raw_file({"a": entry(shape="ab")}, bytes(8)), "an impossible shape"),
-        (raw_file({"a": entry(shape=None)}, bytes(8)), "an impossible shape"),
-        (raw_file({"\ud800": entry()}, bytes(8)), "half of a surrogate pair"),
+        (
+            raw_file({"a": entry(shape=[3])}, bytes(8)),
+            "has 8 bytes, not the size of F32 with shape [3]",
+        ),
+        (raw_file({"a": entry("F4", [3])}, bytes(8)), "has 8 bytes, not the size of F4"),
+        (raw_file({"a": entry(shape=[2.0])}, bytes(8)), "an invalid shape"),
+        (raw_file({"a": entry(shape=[True, 2])}, bytes(8)), "an invalid shape"),
+        (raw_file({"a": entry(shape=[-1, -2])}, bytes(8)), "an invalid shape"),
+        (raw_file({"a": entry(shape=[2] * 100)}, bytes(8)), "an invalid shape"),
+        (raw_file({"a": entry(shape=[2**62] * 60)}, bytes(8)), "an invalid shape"),
+        (raw_file({"a": entry(shape="ab")}, bytes(8)), "an invalid shape"),
+        (raw_file({"a": entry(shape=None)}, bytes(8)), "an invalid shape"),
+        (raw_file({"\ud800": entry()}, bytes(8)), "an unpaired surrogate"),
         (raw_file({"\x1b[31m": entry("?")}, bytes(8)), r"'\x1b[31m' has"),
     ],
     ids=range(31),
@@ -176,9 +179,9 @@ def test_file_that_is_cut_meanwhile_gives_other_bytes(tmp_path: Path) -> None:
         plan = service.grown(plan_of(recipe_of(tensor())), donor)
         with (tmp_path / "f").open("r+b") as file:
             file.truncate(file.seek(0, 2) - 1)
-        with pytest.raises(service.UnreadableFile, match="became shorter"):
+        with pytest.raises(service.UnreadableFile, match="was truncated"):
             bytes_of(plan)
-        with pytest.raises(service.UnreadableFile, match="became shorter"):
+        with pytest.raises(service.UnreadableFile, match="was truncated"):
             _ = plan.digest
 
 

@@ -1,4 +1,4 @@
-"""Files as the official safetensors reader sees them."""
+"""Files, compared with the official safetensors reader and writer."""
 
 import json
 import struct
@@ -58,7 +58,7 @@ def test_official_reader_reads_other_values(tmp_path: Path) -> None:
 
 
 def test_order_differs_from_the_official_writers() -> None:
-    """With one metadata key at most, their header is deterministic, and ours is the same."""
+    """With at most one metadata key, the official header is deterministic, and equals ours."""
     recipe = recipe_of(
         tensor(shape=[2], name="b"),
         tensor(shape=[2], name="a"),

@@ -13,8 +13,8 @@ UNIFORM = {"scheme": "uniform", "low": -1, "high": 1}
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "at least one character"),
-        ("__metadata__", "header's own key"),
+        ("", "the name is empty"),
+        ("__metadata__", "reserved by the file format"),
         ("a\x00b", "U+0000"),
         ("a\nb", "U+000A"),
         ("a\x7f", "U+007F"),

@@ -1,13 +1,13 @@
-/** The panel of curves: what is asked, which schemes are laid over each other, and the verdict. */
+/** The panel of curves: requests an analysis, shows the verdict, and compares other schemes. */
 
 import { Chart } from "./chart.js";
-import { VIEWS, onStream, pictured, readout, tabled } from "./curves.js";
-import { WEIGHTED, asking } from "./recipe.js";
+import { VIEWS, chartOf, onStream, readout, tableOf } from "./curves.js";
+import { WEIGHTED, requestBody } from "./recipe.js";
 import { Latest, post } from "./service.js";
 import { tabs } from "./tabs.js";
 import { power } from "./units.js";
 
-/** Schemes that can be laid over the recipe's own, by label. */
+/** Schemes to compare with the recipe's own, by label. */
 export const COMPARED = {
   xavier_normal: "xavier_normal",
   kaiming_normal: "kaiming_normal",
@@ -26,10 +26,10 @@ export class Analysis {
   #labels = [];
 
   /**
-   * @param {Record<string, HTMLElement>} fields verdict, badge, said, why, use, chart, readout,
+   * @param {Record<string, HTMLElement>} fields verdict, badge, summary, why, use, chart, readout,
    *   table, caption, views, tab, panel, schemes, usual, quiet, note.
-   * @param {{changed: () => void, use: (usual: object) => void}} calls When other schemes are to be
-   *   compared, and when a scheme is to be written into the recipe.
+   * @param {{changed: () => void, use: (usual: object) => void}} calls `changed` is called when the
+   *   user selects other schemes to compare, `use` when the user wants a scheme in the recipe.
    */
   constructor(fields, calls) {
     this.#fields = fields;
@@ -59,50 +59,51 @@ export class Analysis {
   }
 
   /**
-   * Ask for the curves of a recipe and show them.
-   * @param {object} about Activation and the rest of the question.
-   * @throws {Refusal} But for one that says why the recipe has none, which is shown.
+   * Request the curves of a recipe and show them.
+   * @param {string} recipe
+   * @param {object} options The activation and the other members of the request.
+   * @throws {Refusal} The request failed. If the recipe is the reason, the panel shows it instead.
    */
-  async show(recipe, about) {
+  async show(recipe, options) {
     const signal = this.#latest.begin();
     const labels = this.compared;
     const compare = labels.map((label) => COMPARED[label]);
     this.#fields.panel.setAttribute("aria-busy", "true");
     try {
-      const response = await post("v1/analysis", asking(recipe, { ...about, compare }), signal);
+      const response = await post("v1/analysis", requestBody(recipe, { ...options, compare }), signal);
       const answer = await response.json();
       if (signal.aborted) return;
       this.#labels = ["this recipe", ...labels];
       this.#answer = answer;
-      this.#told(answer);
+      this.#showVerdict(answer);
       this.redraw();
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (error.isOfRecipe && about.measure) {
-        const { measure: _, ...theory } = about;
+      if (error.isOfRecipe && options.measure) {
+        const { measure: _, ...theory } = options;
         await this.show(recipe, theory);
         if (this.#answer) this.#fields.note.textContent = `Not measured: ${detailsOf(error)}.`;
         return;
       }
-      this.clear(error.isOfRecipe ? `Curves are drawn for layers that follow each other. ${detailsOf(error)}.` : "");
+      this.clear(error.isOfRecipe ? `Curves need a chain of layers. ${detailsOf(error)}.` : "");
       if (!error.isOfRecipe) throw error;
     } finally {
       if (!signal.aborted) this.#fields.panel.removeAttribute("aria-busy");
     }
   }
 
-  /** Show no curves; say why in their place, and shortly on top. */
-  clear(why, shortly = why && "There are no curves for this recipe.") {
+  /** Hide the curves, and show the reason: in full in the panel, in short beside the verdict. */
+  clear(reason, summary = reason && "There are no curves for this recipe.") {
     this.#latest.begin();
-    const { badge, said, why: reason, use, quiet, panel, usual, verdict } = this.#fields;
+    const { badge, summary: text, why, use, quiet, panel, usual, verdict } = this.#fields;
     this.#answer = undefined;
     this.#chart.clear();
     badge.textContent = "No verdict";
-    said.textContent = shortly;
-    reason.textContent = "";
+    text.textContent = summary;
+    why.textContent = "";
     verdict.dataset.trains = "none";
-    quiet.textContent = why;
-    quiet.hidden = !why;
+    quiet.textContent = reason;
+    quiet.hidden = !reason;
     panel.hidden = true;
     use.hidden = true;
     usual.replaceChildren();
@@ -113,25 +114,25 @@ export class Analysis {
     const answer = this.#answer;
     if (!answer) return;
     const { label } = VIEWS[this.#view];
-    const pointed = ({ cursor }) => {
+    const showReadout = ({ cursor }) => {
       this.#fields.readout.textContent = readout(answer, this.#view, this.#labels, cursor.idx ?? answer.layers.length - 1);
     };
     const make = () => {
-      const { options, data } = pictured(answer, this.#view);
-      return { options: { ...options, hooks: { setCursor: [pointed] } }, data };
+      const { options, data } = chartOf(answer, this.#view);
+      return { options: { ...options, hooks: { setCursor: [showReadout] } }, data };
     };
     this.#chart.draw(make, `${label}, layer by layer. ${answer.curves[0].verdict}`);
-    pointed({ cursor: {} });
+    showReadout({ cursor: {} });
     this.#tabulate(answer);
   }
 
-  #told(answer) {
+  #showVerdict(answer) {
     const { curves, usual, best } = answer;
-    const { badge, said, why, use, quiet, panel, note, verdict } = this.#fields;
+    const { badge, summary, why, use, quiet, panel, note, verdict } = this.#fields;
     const [own] = curves;
     verdict.dataset.trains = String(own.trains);
     badge.textContent = own.trains ? "Trains" : "Does not train";
-    said.textContent = sentence(own.verdict);
+    summary.textContent = sentence(own.verdict);
     why.textContent = reasonOf(answer, this.#labels);
     use.textContent = `Use ${best.label}`;
     use.hidden = own.trains || !answer.layers.every(({ type }) => WEIGHTED.has(type));
@@ -139,9 +140,9 @@ export class Analysis {
     panel.hidden = false;
     const { measured, theory } = own;
     note.textContent = measured
-      ? `Points: ${measured.batch} examples sent through the generated weights and back.`
+      ? `Points: ${measured.batch} examples passed through the generated weights, forward and backward.`
       : theory.reliable === false
-        ? "At this width single networks stray far from theory: measure some."
+        ? "At this width single networks differ widely from theory: measure some."
         : "";
     this.#legend(curves);
     this.#fields.usual.replaceChildren(...usual.map((each) => this.#usual(each)));
@@ -152,12 +153,12 @@ export class Analysis {
     const box = Object.assign(document.createElement("input"), { type: "checkbox", value: label });
     const swatch = document.createElement("span");
     swatch.className = "swatch";
-    const said = document.createElement("small");
-    line.append(box, swatch, label, said);
+    const result = document.createElement("small");
+    line.append(box, swatch, label, result);
     return line;
   }
 
-  /** Give the schemes that have a curve its colour, and say what becomes of them. */
+  /** Show each compared scheme in its curve's colour, and whether the network trains with it. */
   #legend(curves) {
     const lines = [...this.#fields.schemes.querySelectorAll("label")];
     let next = 1;
@@ -174,13 +175,13 @@ export class Analysis {
     const button = document.createElement("button");
     Object.assign(button, { type: "button", textContent: `Use ${each.label}` });
     button.addEventListener("click", () => this.calls.use(each));
-    const drift = each.spread === null ? "all is lost" : `drift of ${power(Number((each.spread / Math.LN10).toFixed(1)))}`;
+    const drift = each.spread === null ? "the signal is lost" : `drift of ${power(Number((each.spread / Math.LN10).toFixed(1)))}`;
     item.append(button, ` ${drift}`);
     return item;
   }
 
   #tabulate(answer) {
-    const { heads, rows, unit } = tabled(answer, this.#view, this.#labels);
+    const { heads, rows, unit } = tableOf(answer, this.#view, this.#labels);
     const { table, caption } = this.#fields;
     caption.textContent = `${VIEWS[this.#view].label}: ${unit}${VIEWS[this.#view].axis}`;
     const head = table.createTHead();
@@ -202,7 +203,7 @@ function rowOf(texts, scope) {
   return row;
 }
 
-/** What a layer does to a gradient on its way back, which depth repeats. */
+/** The factor by which each layer changes the gradient's mean square; depth multiplies it. */
 function reasonOf(answer, labels) {
   const isDrawn = onStream(answer);
   const factors = answer.curves.map(({ theory }) => {
@@ -211,15 +212,15 @@ function reasonOf(answer, labels) {
   });
   const isKnown = answer.curves.map(({ theory }, i) => !theory.ln_gradient.includes(null) && Number.isFinite(factors[i]));
   if (!isKnown[0]) return "";
-  const said = (factor) => String(Number(factor.toPrecision(3)));
-  const others = labels.flatMap((label, i) => (i && isKnown[i] ? [`under ${label} by ${said(factors[i])}`] : []));
-  const own = `On its way back a gradient\u2019s mean square is multiplied by ${said(factors[0])} at every layer`;
+  const rounded = (factor) => String(Number(factor.toPrecision(3)));
+  const others = labels.flatMap((label, i) => (i && isKnown[i] ? [`with ${label} by ${rounded(factors[i])}`] : []));
+  const own = `In the backward pass a gradient\u2019s mean square is multiplied by ${rounded(factors[0])} at every layer`;
   return `${[own, ...others].join(", ")}.`;
 }
 
 function sentence(text) {
-  const said = text.charAt(0).toUpperCase() + text.slice(1);
-  return said.endsWith(".") ? said : `${said}.`;
+  const capitalized = text.charAt(0).toUpperCase() + text.slice(1);
+  return capitalized.endsWith(".") ? capitalized : `${capitalized}.`;
 }
 
 function detailsOf({ errors, message }) {

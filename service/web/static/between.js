@@ -1,4 +1,4 @@
-/** The form of what a recipe does not say: activations, residual scale, what enters the chain. */
+/** The form for what a recipe leaves out: activation, residual scale, and the chain's input. */
 
 const DEFAULT = { activation: "relu", slope: 0.01, residual_scale: 1, correlation: 0.5, size: [] };
 
@@ -34,25 +34,25 @@ export class Between {
     this.#fit();
   }
 
-  /** The members of a calibration's request, but for the recipe. */
+  /** The members of a calibration request, without the recipe. */
   get calibration() {
     const { activation, slope, residual_scale: scale, size } = this.value;
-    const isAsked = size.length && !this.#form.size.parentElement.hidden;
+    const hasSize = size.length && !this.#form.size.parentElement.hidden;
     return {
       activation: activation === "leaky_relu" ? { name: activation, negative_slope: slope } : activation,
       residual_scale: scale,
-      input: isAsked ? { size } : {},
+      input: hasSize ? { size } : {},
     };
   }
 
-  /** The members of a question about a recipe, but for the recipe. */
-  question(measure) {
+  /** The members of an analysis request, without the recipe. */
+  analysis(measure) {
     const { input, ...others } = this.calibration;
     const { correlation } = this.value;
     return { ...others, input: { ...input, correlation }, ...(measure ? { measure } : {}) };
   }
 
-  /** Ask for the images' size only where a recipe has convolutions. */
+  /** Show the image size only for a recipe that has convolutions. */
   fit(recipe) {
     this.#form.size.parentElement.hidden = !/"conv[123]d"/.test(recipe);
   }

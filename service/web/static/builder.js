@@ -7,7 +7,7 @@ export class Builder {
 
   /**
    * @param {HTMLFormElement} form
-   * @param {(asked: object) => void} changed Called with what it says after each change.
+   * @param {(value: object) => void} changed Called with the form's value after each change.
    */
   constructor(form, changed) {
     this.#form = form;

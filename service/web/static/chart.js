@@ -1,4 +1,4 @@
-/** Charts by uPlot, which is loaded before the modules: as wide as their box, in the page's colours. */
+/** Charts by uPlot, a script that loads before the modules. They fit their box and the theme. */
 
 import { colour } from "./theme.js";
 
@@ -7,21 +7,21 @@ const HEIGHT = 300;
 export class Chart {
   #box;
   #plot;
-  #made;
+  #make;
 
-  /** @param {HTMLElement} box With role img: its aria-label says what the chart shows. */
+  /** @param {HTMLElement} box With role img; its aria-label describes the chart. */
   constructor(box) {
     this.#box = box;
     new ResizeObserver(() => this.#fit()).observe(box);
   }
 
   /**
-   * Draw.
-   * @param {() => {options: object, data: any[]}} make Called again when colours change.
-   * @param {string} label What a reader who does not see it is told.
+   * Draw a chart.
+   * @param {() => {options: object, data: any[]}} make Called again when the theme changes.
+   * @param {string} label Describes the chart to screen readers.
    */
   draw(make, label) {
-    this.#made = make;
+    this.#make = make;
     this.#box.setAttribute("aria-label", label);
     this.redraw();
   }
@@ -29,13 +29,13 @@ export class Chart {
   redraw() {
     this.#plot?.destroy();
     this.#plot = undefined;
-    if (!this.#made) return;
-    const { options, data } = this.#made();
+    if (!this.#make) return;
+    const { options, data } = this.#make();
     this.#plot = new uPlot({ ...frame(this.#box), ...options }, data, this.#box);
   }
 
   clear() {
-    this.#made = undefined;
+    this.#make = undefined;
     this.redraw();
   }
 

@@ -1,6 +1,6 @@
-/** Copying, also where a page is not served securely and browsers lend no clipboard. */
+/** Copying text, also without HTTPS, where browsers have no clipboard API. */
 
-/** Put a text where other programs find it, and say so on the button that was pressed. */
+/** Copy a text to the clipboard, and show the result on the button. */
 export async function copy(text, button) {
   const label = button.dataset.label ?? button.textContent;
   button.dataset.label = label;

@@ -1,4 +1,4 @@
-/** The panel of programs: a tab a language, and a button that copies. */
+/** The panel of programs: one tab for each language, and a copy button. */
 
 import { copy } from "./clipboard.js";
 import { LANGUAGES, isFromFile, snippet } from "./snippets.js";
@@ -21,7 +21,7 @@ export class Code {
     fields.copy.addEventListener("click", () => copy(fields.text.textContent, fields.copy));
   }
 
-  /** Show programs for a recipe that is right. */
+  /** Show programs for a valid recipe. */
   show(recipe) {
     this.#recipe = recipe;
     this.#draw();
@@ -29,9 +29,9 @@ export class Code {
 
   #draw() {
     const { file, run } = LANGUAGES[this.#language];
-    const asked = { recipe: this.#recipe, url: address("v1/weights"), hasKey: Boolean(key.value) };
-    this.#fields.text.textContent = snippet(this.#language, asked);
-    const beside = isFromFile(this.#recipe) ? ", and the recipe beside it as recipe.json" : "";
-    this.#fields.how.textContent = `Save it as ${file}${beside}, then: ${run}`;
+    const request = { recipe: this.#recipe, url: address("v1/weights"), hasKey: Boolean(key.value) };
+    this.#fields.text.textContent = snippet(this.#language, request);
+    const recipe = isFromFile(this.#recipe) ? " and the recipe as recipe.json in the same folder" : "";
+    this.#fields.how.textContent = `Save it as ${file}${recipe}, then run: ${run}`;
   }
 }

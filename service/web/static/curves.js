@@ -1,4 +1,4 @@
-/** The curves of an analysis as charts and as tables. */
+/** The curves of an analysis, as charts and tables. */
 
 import { axis } from "./chart.js";
 import { colour } from "./theme.js";
@@ -7,7 +7,7 @@ import { power, short } from "./units.js";
 const DECADE = Math.LN10;
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 5], [1, 4], [12, 6], [6, 2], [3, 6]];
 
-/** What can be looked at. Logarithms are shown as powers of ten; `floor` is the least height of a chart. */
+/** What a chart can show: `of` and `also` are curves in the response; logarithms become powers of ten. */
 export const VIEWS = {
   signal: { label: "Signal", axis: "variance of a layer\u2019s output", of: "ln_q", isLog: true },
   gradient: { label: "Gradient", axis: "mean square of the gradient", of: "ln_gradient", isLog: true },
@@ -15,7 +15,7 @@ export const VIEWS = {
   correlation: { label: "Correlation", axis: "correlation of two inputs", of: "correlation" },
 };
 
-/** Which layers' values a line passes through: those on the stream that residual branches leave. */
+/** Which layers a line passes through: those on the residual stream, or all if there is none. */
 export function onStream(answer) {
   const known = answer.layers.map((layer) => layer.on_stream !== false);
   return known.some(Boolean) ? known : known.map(() => true);
@@ -26,8 +26,8 @@ function shown(view, values) {
   return VIEWS[view].isLog ? values.map((value) => (value === null ? null : value / DECADE)) : values;
 }
 
-/** Lines, points and bands of a view: options and data for a chart. */
-export function pictured(answer, view) {
+/** Options and data of a view's chart: lines, points and a band. */
+export function chartOf(answer, view) {
   const { of, also, axis: label, isLog } = VIEWS[view];
   const layers = answer.layers.map((_, i) => i + 1);
   const isDrawn = onStream(answer);
@@ -35,7 +35,7 @@ export function pictured(answer, view) {
   const series = [{}];
   const bands = [];
   const add = (values, look) => {
-    data.push(layers.map((_, i) => (isDrawn[i] ? (values[i] ?? null) : undefined))); // undefined is no gap
+    data.push(layers.map((_, i) => (isDrawn[i] ? (values[i] ?? null) : undefined))); // uPlot breaks a line at null, not at undefined
     series.push({ points: { show: layers.length === 1 }, ...look });
   };
   for (const [i, { theory, measured }] of answer.curves.entries()) {
@@ -60,7 +60,7 @@ function dots(stroke, fill, size) {
   return { stroke, paths: () => null, points: { show: true, stroke, fill, size, width: 1.5 } };
 }
 
-/** At least two decades up and down, so that what hardly changes looks flat. */
+/** Show at least two decades up and down, so that small changes look flat. */
 function rangeOfPowers(_, least, most) {
   return [Math.min(-2, Math.floor(least ?? 0)), Math.max(2, Math.ceil(most ?? 0))];
 }
@@ -69,8 +69,8 @@ function rangeOfShares(_, least) {
   return [Math.min(0, least ?? 0), 1.02];
 }
 
-/** The heads of a view's table, and a row of texts for each layer. */
-export function tabled(answer, view, labels) {
+/** The column headings of a view's table, and a row of texts for each layer. */
+export function tableOf(answer, view, labels) {
   const { of, also, isLog } = VIEWS[view];
   const columns = [];
   for (const [i, { theory, measured }] of answer.curves.entries()) {
@@ -78,20 +78,20 @@ export function tabled(answer, view, labels) {
     if (measured) columns.push([`${labels[i]}, measured`, shown(view, measured[of])]);
     if (measured?.[also]) columns.push([`${labels[i]}, measured ${also}`, shown(view, measured[also])]);
   }
-  const said = (value) => (value === null || value === undefined ? "\u2013" : isLog ? value.toFixed(2) : short(value));
-  const rows = answer.layers.map(({ name }, i) => [String(i + 1), name, ...columns.map(([, values]) => said(values[i]))]);
+  const text = (value) => (value === null || value === undefined ? "\u2013" : isLog ? value.toFixed(2) : short(value));
+  const rows = answer.layers.map(({ name }, i) => [String(i + 1), name, ...columns.map(([, values]) => text(values[i]))]);
   return { heads: ["layer", "name", ...columns.map(([head]) => head)], rows, unit: isLog ? "log10 of the " : "" };
 }
 
-/** What the chart says at one layer, for whoever points at it. */
+/** The values of all curves at one layer, as text for the pointer's position. */
 export function readout(answer, view, labels, at) {
   const layer = answer.layers[at];
   if (!layer) return "";
   const { of, isLog } = VIEWS[view];
   const values = answer.curves.map(({ theory }, i) => {
     const value = shown(view, theory[of])[at];
-    const said = value === null || value === undefined ? "none" : isLog ? power(Number(value.toFixed(1))) : short(value);
-    return `${labels[i]} ${said}`;
+    const text = value === null || value === undefined ? "none" : isLog ? power(Number(value.toFixed(1))) : short(value);
+    return `${labels[i]} ${text}`;
   });
   return `Layer ${at + 1}, ${layer.name}: ${values.join(", ")}`;
 }

@@ -1,12 +1,12 @@
-/** The download of model.safetensors: with progress and an end, or what to do instead. */
+/** The download of model.safetensors, with progress and an abort button; for large files a link. */
 
-import { LONGEST, pack } from "./link.js";
+import { MAX_LINK, pack } from "./link.js";
 import { compact } from "./json.js";
 import { Latest, address, key, post } from "./service.js";
 import { bytes } from "./units.js";
 
-const MOST = 1e9; // bytes that a page keeps in memory
-const HASHED = 512e6;
+const MAX_BYTES = 1e9; // that a page keeps in memory
+const MAX_HASHED_BYTES = 512e6;
 const NAME = "model.safetensors";
 
 export class Download {
@@ -15,38 +15,38 @@ export class Download {
   #offered = { recipe: "", size: null };
   #running = null;
 
-  /** @param {Record<string, HTMLElement>} fields start, abort, link, bar, amount, said, box, hash. */
+  /** @param {Record<string, HTMLElement>} fields start, abort, link, bar, amount, status, box, hash. */
   constructor(fields, recipe) {
     this.#fields = fields;
     fields.start.addEventListener("click", () => this.#run(recipe()));
     fields.abort.addEventListener("click", () => this.#latest.begin());
   }
 
-  /** Offer what suits a file of so many bytes; nothing for null. */
+  /** Offer a download of `size` bytes: the button, or a link for a large file; nothing for null. */
   async offer(recipe, size) {
-    const { start, link, said, box } = this.#fields;
+    const { start, link, status, box } = this.#fields;
     const offered = { recipe, size };
     this.#offered = offered;
     start.textContent = size === null ? "Download" : `Download, ${bytes(size)}`;
-    const isLarge = size > MOST;
+    const isLarge = size > MAX_BYTES;
     this.#enable();
     link.hidden = box.hidden = true;
-    said.textContent = "";
+    status.textContent = "";
     if (!isLarge) return;
     const packed = key.value ? null : await pack(compact(recipe));
     if (this.#offered !== offered) return;
-    const fits = packed !== null && packed.length <= LONGEST;
+    const fits = packed !== null && packed.length <= MAX_LINK;
     link.hidden = !fits;
     if (fits) link.href = address(`v1/r/${packed}`);
-    said.textContent = fits
-      ? "A page cannot hold so large a file: this link lets the browser itself fetch it, and resume it."
-      : "A page cannot hold so large a file: take the code above, or run tensorseed generate recipe.json -o model.safetensors.";
+    status.textContent = fits
+      ? "The file is too large for this page. The link starts a normal browser download, which can be resumed."
+      : "The file is too large for this page. Use one of the programs, or run: tensorseed generate recipe.json -o model.safetensors";
   }
 
-  /** Let the button start what can be started now. */
+  /** Enable the button if a download can start now. */
   #enable() {
     const { size } = this.#offered;
-    this.#fields.start.disabled = Boolean(this.#running) || size === null || size > MOST;
+    this.#fields.start.disabled = Boolean(this.#running) || size === null || size > MAX_BYTES;
   }
 
   async #run(recipe) {
@@ -56,15 +56,15 @@ export class Download {
     this.#enable();
     abort.hidden = bar.hidden = false;
     box.hidden = true;
-    this.#say("Asking\u2026");
+    this.#showStatus("Waiting for the server\u2026");
     try {
       const response = await post("v1/weights", recipe, signal);
       const blob = await this.#received(response);
       save(blob, NAME);
-      this.#say(`${NAME} is saved: ${bytes(blob.size)}.`);
+      this.#showStatus(`${NAME} is saved: ${bytes(blob.size)}.`);
       await this.#hash(blob);
     } catch (error) {
-      this.#say(error.name === "AbortError" ? "Stopped." : error.message);
+      this.#showStatus(error.name === "AbortError" ? "Stopped." : error.message);
     } finally {
       abort.hidden = bar.hidden = true;
       amount.textContent = "";
@@ -89,20 +89,20 @@ export class Download {
       if (error.name === "AbortError") throw error;
       throw new Error(`The connection broke after ${bytes(done)} of ${bytes(total)}.`);
     }
-    if (done !== total) throw new Error(`The body has ${done} bytes of ${total}.`);
+    if (done !== total) throw new Error(`The response ended after ${done} of ${total} bytes.`);
     return new Blob(chunks, { type: "application/octet-stream" });
   }
 
   async #hash(blob) {
-    if (!globalThis.crypto?.subtle || blob.size > HASHED) return;
+    if (!globalThis.crypto?.subtle || blob.size > MAX_HASHED_BYTES) return;
     const digest = await crypto.subtle.digest("SHA-256", await blob.arrayBuffer());
     const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0"));
     this.#fields.hash.textContent = hex.join("");
     this.#fields.box.hidden = false;
   }
 
-  #say(text) {
-    this.#fields.said.textContent = text;
+  #showStatus(text) {
+    this.#fields.status.textContent = text;
   }
 }
 
@@ -116,7 +116,7 @@ async function* pieces(stream) {
   }
 }
 
-/** Let the reader keep what is in memory as a file. */
+/** Save a blob as a file, through a download of the browser. */
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);
   const link = Object.assign(document.createElement("a"), { href: url, download: name });

@@ -1,26 +1,26 @@
-/** The recipe's text area with numbered lines, of which those with mistakes are marked. */
+/** The recipe's text area, with line numbers; lines with errors are marked. */
 
 import { lineOf } from "./json.js";
 
-const MOST_UNDONE = 50;
+const MAX_UNDO = 50;
 
 export class Editor {
   #area;
   #gutter;
   #marked = new Set();
   #lines = 1;
-  #before = [];
+  #undoStack = [];
 
   /**
    * @param {HTMLTextAreaElement} area
-   * @param {HTMLElement} gutter Beside it.
-   * @param {() => void} typed Called after each change by its user.
+   * @param {HTMLElement} gutter Shows the line numbers.
+   * @param {() => void} typed Called after each change by the user.
    */
   constructor(area, gutter, typed) {
     this.#area = area;
     this.#gutter = gutter;
     area.addEventListener("input", () => {
-      this.#took();
+      this.#changed();
       typed();
     });
     area.addEventListener("scroll", () => this.#draw());
@@ -31,35 +31,35 @@ export class Editor {
     return this.#area.value;
   }
 
-  /** Write another text; what was there can be brought back. */
+  /** Replace the text; `undo` restores the old one. */
   replace(text) {
     if (text === this.text) return;
-    if (this.text) this.#before = [...this.#before.slice(-MOST_UNDONE), this.text];
+    if (this.text) this.#undoStack = [...this.#undoStack.slice(-MAX_UNDO), this.text];
     this.#write(text);
   }
 
-  /** Whether a text can be brought back. */
-  get hasBefore() {
-    return this.#before.length > 0;
+  /** Whether `undo` has a text to restore. */
+  get canUndo() {
+    return this.#undoStack.length > 0;
   }
 
-  /** Bring back what the last replacement replaced. */
+  /** Restore the text before the last replacement. */
   undo() {
-    if (this.hasBefore) this.#write(this.#before.pop());
+    if (this.canUndo) this.#write(this.#undoStack.pop());
   }
 
   #write(text) {
     this.#area.value = text;
     this.#area.scrollTop = 0;
-    this.#took();
+    this.#changed();
   }
 
-  #took() {
+  #changed() {
     this.#lines = lineOf(this.text, Infinity);
     this.mark([]);
   }
 
-  /** Mark the lines of some places, and no others. */
+  /** Mark the lines at which `places` start; other marks are removed. */
   mark(places) {
     this.#marked = new Set(places.map(({ start }) => lineOf(this.text, start)));
     if (places.length) this.#area.setAttribute("aria-invalid", "true");
@@ -67,7 +67,7 @@ export class Editor {
     this.#draw();
   }
 
-  /** Put the cursor to a place, and the place into view. */
+  /** Select a place and scroll to it. */
   show({ start, end }) {
     this.#area.focus();
     const stop = this.text.indexOf("\n", start);
@@ -80,7 +80,7 @@ export class Editor {
     return parseFloat(getComputedStyle(this.#area).lineHeight);
   }
 
-  /** Draw the numbers of the lines in view: a recipe may have a hundred thousand. */
+  /** Draw only the numbers in view: a recipe may have a hundred thousand lines. */
   #draw() {
     const first = Math.floor(this.#area.scrollTop / this.#height);
     const shown = Math.ceil(this.#area.clientHeight / this.#height) + 1;

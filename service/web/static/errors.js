@@ -1,14 +1,14 @@
-/** Mistakes of a recipe, each with its line, which a button leads to. */
+/** Errors in a recipe, each with a button that leads to its line. */
 
 import { Malformed, lineOf, parse, placeOf } from "./json.js";
 
 /**
- * What is wrong with a text as JSON, without asking the service.
- * @returns {{detail: string, start: number, end: number}[]} None, or one.
+ * Find a JSON syntax error, without the service.
+ * @returns {{detail: string, start: number, end: number}[]} One error, or none.
  */
-export function mistakesOfText(text) {
+export function syntaxErrors(text) {
   try {
-    JSON.parse(text); // much faster, and nearly always enough
+    JSON.parse(text); // much faster than `parse`, which is needed for the place of an error only
     return [];
   } catch {
     try {
@@ -21,36 +21,38 @@ export function mistakesOfText(text) {
   }
 }
 
-/** What the service found wrong, at its places in the text. */
-export function mistakesOf(refusal, text) {
+/** The errors that the service reported, with their places in the text. */
+export function errorsOf(refusal, text) {
   if (!refusal.errors.length) return [{ detail: refusal.message, start: 0, end: 1 }];
   const root = parse(text);
   return refusal.errors.map(({ pointer, detail }) => ({ pointer, detail, ...placeOf(root, pointer) }));
 }
 
 /**
- * List mistakes.
- * @param {HTMLElement} list Of items.
- * @param {(place: {start: number, end: number}) => void} show Called with the place of a mistake.
+ * List errors.
+ * @param {HTMLElement} list
+ * @param {object[]} errors
+ * @param {string} text The recipe.
+ * @param {(place: {start: number, end: number}) => void} show Called with an error's place.
  */
-export function listMistakes(list, mistakes, text, show) {
+export function listErrors(list, errors, text, show) {
   list.replaceChildren(
-    ...mistakes.map((mistake) => {
+    ...errors.map((error) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = `Line ${lineOf(text, mistake.start)}`;
-      button.addEventListener("click", () => show(mistake));
+      button.textContent = `Line ${lineOf(text, error.start)}`;
+      button.addEventListener("click", () => show(error));
       const detail = document.createElement("span");
-      detail.textContent = mistake.detail;
+      detail.textContent = error.detail;
       item.append(button, " ", detail);
-      if (mistake.pointer) {
+      if (error.pointer) {
         const pointer = document.createElement("code");
-        pointer.textContent = mistake.pointer;
+        pointer.textContent = error.pointer;
         item.append(" ", pointer);
       }
       return item;
     }),
   );
-  list.hidden = !mistakes.length;
+  list.hidden = !errors.length;
 }

@@ -1,4 +1,4 @@
-/** A tensor's values as they are drawn, over the density that they are drawn from. */
+/** A histogram of a tensor's values, with the density of its distribution. */
 
 import { Chart, axis } from "./chart.js";
 import { densityOf } from "./density.js";
@@ -7,16 +7,16 @@ import { Latest, post } from "./service.js";
 import { colour } from "./theme.js";
 import { count, short } from "./units.js";
 
-const MOST = 65536;
+const MAX_VALUES = 65536;
 const BINS = 64;
-const FEW = { F8_E4M3: 24, F8_E5M2: 24 };
+const BINS_OF_DTYPE = { F8_E4M3: 24, F8_E5M2: 24 };
 
 export class Histogram {
   #latest = new Latest();
   #chart;
   #fields;
 
-  /** @param {Record<string, HTMLElement>} fields chart, said, table. */
+  /** @param {Record<string, HTMLElement>} fields chart, status, table. */
   constructor(fields) {
     this.#fields = fields;
     this.#chart = new Chart(fields.chart);
@@ -26,22 +26,22 @@ export class Histogram {
     this.#chart.redraw();
   }
 
-  /** Draw the values of a tensor of a recipe, whose row of the plan is given. */
+  /** Draw the values of the recipe's tensor that `row` of the plan describes. */
   async show(recipe, row) {
     const signal = this.#latest.begin();
     try {
       const response = await post(`v1/weights?${new URLSearchParams({ include: row.name })}`, recipe, signal);
-      const drawn = await sample(response.body, row.name, MOST);
+      const drawn = await sample(response.body, row.name, MAX_VALUES);
       if (!signal.aborted) this.#draw(row, drawn);
     } catch (error) {
       if (error.name !== "AbortError") this.#clear(error.message);
     }
   }
 
-  #clear(said) {
+  #clear(status) {
     this.#chart.clear();
     this.#fields.chart.hidden = true;
-    this.#fields.said.textContent = said;
+    this.#fields.status.textContent = status;
     this.#fields.table.replaceChildren();
   }
 
@@ -52,11 +52,11 @@ export class Histogram {
       return;
     }
     const density = total ? densityOf(row) : null;
-    const bins = binned(values, rangeOf(row, values), FEW[dtype] ?? BINS);
-    const said = told(row, { mean, std, total, kept: values.length, dtype }, density);
+    const bins = binned(values, rangeOf(row, values), BINS_OF_DTYPE[dtype] ?? BINS);
+    const text = summary(row, { mean, std, total, kept: values.length, dtype }, density);
     this.#fields.chart.hidden = false;
-    this.#fields.said.textContent = said;
-    this.#chart.draw(() => pictured(bins, density), `Histogram. ${said}`);
+    this.#fields.status.textContent = text;
+    this.#chart.draw(() => chartOf(bins, density), `Histogram. ${text}`);
     this.#fields.table.replaceChildren(...bins.map((bin) => lineOf(bin, density)));
   }
 }
@@ -67,7 +67,7 @@ function moments(values) {
   return { mean, std: Math.sqrt(square) };
 }
 
-/** The interval of a law that has one, or the one in which the values lie. */
+/** The interval of a bounded distribution; of any other, the range of the values. */
 function rangeOf({ distribution, low, high }, values) {
   const isBounded = distribution === "uniform" || distribution === "truncated_normal";
   if (isBounded && low < high) return [low, high];
@@ -81,15 +81,15 @@ function binned(values, [low, high], number) {
   return counts.map((n, i) => ({ centre: low + (i + 0.5) * width, n, density: n / values.length / width }));
 }
 
-function told(row, { mean, std, total, kept, dtype }, density) {
+function summary(row, { mean, std, total, kept, dtype }, density) {
   const which = kept < total ? `The first ${count(kept)} of ${count(total)} values` : `All ${count(total)} values`;
   const drawn = `${which} of ${row.name}: mean ${short(mean)}, std ${short(std)}`;
   const planned = ` (planned: ${short(row.mean)} and ${short(row.std)}).`;
-  const curve = density ? ` The line is the density: ${density.said}.` : ` No density is drawn for the law ${row.distribution}.`;
-  return drawn + planned + curve + (FEW[dtype] ? ` ${dtype} has few values, so some bars are empty.` : "");
+  const curve = density ? ` The line is the density: ${density.label}.` : ` No density is drawn for the distribution ${row.distribution}.`;
+  return drawn + planned + curve + (BINS_OF_DTYPE[dtype] ? ` ${dtype} represents few values, so some bars are empty.` : "");
 }
 
-function pictured(bins, density) {
+function chartOf(bins, density) {
   const xs = bins.map(({ centre }) => centre);
   const series = [
     {},

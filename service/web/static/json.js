@@ -1,12 +1,12 @@
-/** JSON with places: where each value of a text lies, for messages and for small edits. */
+/** A JSON parser that keeps each value's place in the text, for error messages and small edits. */
 
 const SPACE = /[ \t\n\r]*/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const LITERAL = /(?:true|false|null)\b/y;
-const DEEPEST = 200;
+const MAX_DEPTH = 200;
 
-/** What is wrong with a text, and from where to where. */
+/** A syntax error, with its place in the text. */
 export class Malformed extends Error {
   constructor(message, start, end = start + 1) {
     super(message);
@@ -16,16 +16,16 @@ export class Malformed extends Error {
 }
 
 /**
- * Read a text as JSON.
+ * Parse a JSON text.
  * @returns {object} A node: `kind` (object, array, string, number, literal), `start` and `end` in
  *   characters; objects have `members` (`key`, `start`, `end`, `value`), arrays `items`.
- * @throws {Malformed} At the first character that is wrong.
+ * @throws {Malformed} At the first syntax error.
  */
 export function parse(text) {
   const reader = new Reader(text);
   const root = reader.value(0);
   reader.space();
-  if (reader.at < text.length) throw new Malformed("nothing may follow the recipe", reader.at);
+  if (reader.at < text.length) throw new Malformed("unexpected text after the recipe", reader.at);
   return root;
 }
 
@@ -50,7 +50,7 @@ class Reader {
   value(depth) {
     const next = this.space();
     const start = this.at;
-    if (depth > DEEPEST) throw new Malformed("nested too deeply", start);
+    if (depth > MAX_DEPTH) throw new Malformed(`nested deeper than ${MAX_DEPTH} levels`, start);
     if (next === "{") return this.object(start, depth);
     if (next === "[") return this.array(start, depth);
     for (const [kind, pattern] of [["string", STRING], ["number", NUMBER], ["literal", LITERAL]]) {
@@ -80,7 +80,7 @@ class Reader {
     return { kind: "array", start, end: this.at, items };
   }
 
-  /** Read what stands between brackets, piece by piece. */
+  /** Parse the comma-separated pieces up to a closing bracket. */
   each(close, read) {
     this.at += 1;
     if (this.space() === close) {
@@ -94,16 +94,16 @@ class Reader {
       const comma = this.at;
       this.at += 1;
       if (next === close) return;
-      if (this.space() === close) throw new Malformed(`a comma before ${close}`, comma);
+      if (this.space() === close) throw new Malformed(`remove the comma before ${close}`, comma);
     }
   }
 }
 
 function stray(letter, otherwise) {
   if (letter === undefined) return "the text ends too early";
-  if (letter === "'") return "strings are in double quotes";
+  if (letter === "'") return "strings need double quotes";
   if (letter === "/" || letter === "#") return "JSON has no comments";
-  if (letter === '"' && !otherwise.startsWith("a comma")) return "a string does not end, or has a wrong escape";
+  if (letter === '"' && !otherwise.startsWith("a comma")) return "a string is not closed, or has an invalid escape";
   return otherwise;
 }
 
@@ -113,9 +113,9 @@ export function member(node, key) {
 }
 
 /**
- * Where a JSON Pointer points to.
- * @returns {{start: number, end: number}} Of a member with its name; of the nearest value around
- *   what is not there.
+ * The place in the text that a JSON Pointer refers to.
+ * @returns {{start: number, end: number}} A member's place includes its key. For a value that does
+ *   not exist, the nearest enclosing value.
  */
 export function placeOf(root, pointer) {
   let node = root;
@@ -131,7 +131,7 @@ export function placeOf(root, pointer) {
   return place;
 }
 
-/** The line, from 1, that a character is on. */
+/** The line number of a character, from 1. */
 export function lineOf(text, at) {
   let line = 1;
   for (let i = text.indexOf("\n"); i >= 0 && i < at; i = text.indexOf("\n", i + 1)) line += 1;
@@ -153,24 +153,24 @@ function print(text, node) {
     return `{${members.join(", ")}}`;
   }
   if (node.kind === "array") return `[${node.items.map((item) => print(text, item)).join(", ")}]`;
-  return text.slice(node.start, node.end); // as it stands: no number loses a digit
+  return text.slice(node.start, node.end); // the original text: numbers keep all digits
 }
 
-/** A recipe's text with a member a line, and an item a line in lists of objects. */
+/** A recipe's text with one member per line, and one item per line in lists of objects. */
 export function format(text) {
   const root = parse(text);
   if (root.kind !== "object") return print(text, root);
   const lines = root.members.map(({ key, value }) => {
     const isList = value.kind === "array" && value.items.some((item) => item.kind === "object");
-    const said = isList
+    const printed = isList
       ? `[\n${value.items.map((item) => `    ${print(text, item)}`).join(",\n")}\n  ]`
       : print(text, value);
-    return `  ${JSON.stringify(key)}: ${said}`;
+    return `  ${JSON.stringify(key)}: ${printed}`;
   });
   return `{\n${lines.join(",\n")}\n}\n`;
 }
 
-/** A JSON text on one line without a space that means nothing. */
+/** A JSON text without whitespace outside strings. */
 export function compact(text) {
   return text.replace(/"(?:[^"\\]|\\.)*"|[ \t\n\r]+/g, (piece) => (piece.startsWith('"') ? piece : ""));
 }

@@ -1,11 +1,11 @@
-/** Texts in URLs: zlib-compressed, in base64url, as the service's own links are. */
+/** Texts in URLs: zlib-compressed base64url, the encoding of the service's own links. */
 
-const FORM = "1."; // of what a fragment carries
+const VERSION = "1."; // of the format of fragments
 
-/** What the service takes in /v1/r/, at most. */
-export const LONGEST = 4096;
+/** Most characters that the service accepts after /v1/r/. */
+export const MAX_LINK = 4096;
 
-/** A text as characters that a URL may have. */
+/** Encode a text in characters that are allowed in a URL. */
 export async function pack(text) {
   const packed = await through(new CompressionStream("deflate"), new TextEncoder().encode(text));
   let binary = "";
@@ -14,8 +14,8 @@ export async function pack(text) {
 }
 
 /**
- * The text that was packed.
- * @throws {Error} It was cut or changed.
+ * Decode a text that `pack` encoded.
+ * @throws {Error} It was truncated or changed.
  */
 export async function unpack(link) {
   const binary = atob(link.replaceAll("-", "+").replaceAll("_", "/"));
@@ -27,22 +27,22 @@ export async function unpack(link) {
 async function through(stream, bytes) {
   const writer = stream.writable.getWriter();
   const written = writer.write(bytes).then(() => writer.close());
-  const [made] = await Promise.all([new Response(stream.readable).arrayBuffer(), written]);
-  return new Uint8Array(made);
+  const [result] = await Promise.all([new Response(stream.readable).arrayBuffer(), written]);
+  return new Uint8Array(result);
 }
 
-/** The fragment of a link to this page as it is. */
+/** Encode the page's state as the fragment of a link. */
 export async function fragmentOf(state) {
-  return `#${FORM}${await pack(JSON.stringify(state))}`;
+  return `#${VERSION}${await pack(JSON.stringify(state))}`;
 }
 
 /**
- * What a fragment carries.
- * @throws {Error} It is cut, changed or of another form.
+ * Decode the page's state from a fragment.
+ * @throws {Error} It was truncated or changed, or has another version.
  */
 export async function stateOf(fragment) {
-  if (!fragment.startsWith(`#${FORM}`)) throw new Error("another form");
-  const state = JSON.parse(await unpack(fragment.slice(FORM.length + 1)));
+  if (!fragment.startsWith(`#${VERSION}`)) throw new Error("another version");
+  const state = JSON.parse(await unpack(fragment.slice(VERSION.length + 1)));
   if (typeof state.recipe !== "string") throw new Error("no recipe");
   return state;
 }

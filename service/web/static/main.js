@@ -1,4 +1,4 @@
-/** The page: what changes what, and when the service is asked. */
+/** The page: connects its parts, and sends the requests to the service. */
 
 import { Analysis } from "./analysis.js";
 import { Between } from "./between.js";
@@ -7,139 +7,139 @@ import { copy } from "./clipboard.js";
 import { Code } from "./code.js";
 import { Download, save } from "./download.js";
 import { Editor } from "./editor.js";
-import { listMistakes, mistakesOf, mistakesOfText } from "./errors.js";
+import { errorsOf, listErrors, syntaxErrors } from "./errors.js";
 import { Histogram } from "./histogram.js";
 import { format, member, parse } from "./json.js";
 import { fragmentOf, stateOf } from "./link.js";
 import { showRows, showTotals, showWarnings } from "./plan.js";
 import { PRESETS } from "./presets.js";
-import { asking, chain, withInit } from "./recipe.js";
+import { chain, requestBody, withInit } from "./recipe.js";
 import { Latest, get, key, post } from "./service.js";
-import { themed } from "./theme.js";
+import { initTheme } from "./theme.js";
 import { bytes, count } from "./units.js";
 
-const PAUSE = 300; // milliseconds without a change before the service is asked
-const MOST_NAMES = 300;
-const LIMIT = 2 ** 41;
+const PAUSE = 300; // milliseconds without a keystroke before a request is sent
+const MAX_NAMES = 300;
+const DEFAULT_LIMIT = 2 ** 41;
 const BATCH = 64;
 
 const $ = (id) => document.getElementById(id);
 const planning = new Latest();
 const calibrating = new Latest();
 let plan = null;
-let limit = LIMIT;
+let limit = DEFAULT_LIMIT;
 let timer;
 
-const editor = new Editor($("text"), $("gutter"), () => later());
-const builder = new Builder($("builder"), (asked) => write(chain(asked)));
+const editor = new Editor($("text"), $("gutter"), () => updateLater());
+const builder = new Builder($("builder"), (options) => write(chain(options)));
 const between = new Between($("between"), () => update());
 const analysis = new Analysis(
   {
-    verdict: $("verdict"), badge: $("badge"), said: $("said"), why: $("why"), use: $("use"), chart: $("chart"), readout: $("readout"),
+    verdict: $("verdict"), badge: $("badge"), summary: $("verdict-summary"), why: $("why"), use: $("use"), chart: $("chart"), readout: $("readout"),
     table: $("numbers"), caption: $("numbers-caption"), views: $("views"), panel: $("curves"), tab: $("panel"),
     schemes: $("schemes"), usual: $("usual"), quiet: $("quiet"), note: $("note"),
   },
   { changed: () => update(), use: (usual) => write(withInit(editor.text, usual)) },
 );
-const histogram = new Histogram({ chart: $("histogram"), said: $("histogram-said"), table: $("bins") });
+const histogram = new Histogram({ chart: $("histogram"), status: $("histogram-status"), table: $("bins") });
 const code = new Code({
   tabs: $("languages"), panel: $("program-panel"), text: $("program"), how: $("program-how"), copy: $("program-copy"),
 });
 const download = new Download(
   {
     start: $("download"), abort: $("abort"), link: $("download-link"), bar: $("progress"), amount: $("amount"),
-    said: $("download-said"), hash: $("hash"), box: $("hash-box"),
+    status: $("download-status"), hash: $("hash"), box: $("hash-box"),
   },
   () => editor.text,
 );
 
-/** Show which preset the recipe is, if any. */
-function press(name) {
+/** Mark the preset that the recipe is from; none for an empty name. */
+function markPreset(name) {
   for (const chip of $("presets").children) chip.setAttribute("aria-pressed", String(chip.value === name));
 }
 
-/** Write another recipe, that of a preset or none. */
+/** Write a recipe into the editor; `preset` is the name of the preset that it is from, if any. */
 function write(text, preset = "") {
   editor.replace(text);
-  press(preset);
+  markPreset(preset);
   update();
 }
 
-/** Ask the service once nothing has changed for a while. */
-function later() {
-  press("");
+/** Update the page after a pause in typing. */
+function updateLater() {
+  markPreset("");
   clearTimeout(timer);
   timer = setTimeout(update, PAUSE);
 }
 
-/** Ask the service for what has changed: the curves always, the plan with the recipe. */
+/** Request the curves, and the plan if the recipe has changed. */
 async function update({ measure } = {}) {
   clearTimeout(timer);
   calibrating.begin();
   const signal = planning.begin();
   const recipe = editor.text;
-  $("undo").disabled = !editor.hasBefore;
+  $("undo").disabled = !editor.canUndo;
   between.fit(recipe);
-  const mistakes = mistakesOfText(recipe);
-  if (mistakes.length) {
-    broken(mistakes, recipe);
+  const errors = syntaxErrors(recipe);
+  if (errors.length) {
+    showErrors(errors, recipe);
     return;
   }
   try {
-    const shown = curves(recipe, measure);
-    shown.catch(() => {}); // said below, after the plan
+    const shown = showCurves(recipe, measure);
+    shown.catch(() => {}); // awaited and reported after the plan
     if (plan?.recipe !== recipe) {
-      const made = await (await post("v1/plan", recipe, signal)).json();
+      const response = await (await post("v1/plan", recipe, signal)).json();
       if (signal.aborted) return;
-      planned(recipe, made);
+      showPlan(recipe, response);
     }
     await shown;
-    say("");
+    notify("");
   } catch (error) {
-    failed(error, recipe);
+    showFailure(error, recipe);
   }
 }
 
-async function curves(recipe, measure) {
-  if (/"(layers|model)"/.test(recipe)) await analysis.show(recipe, between.question(measure));
-  else analysis.clear("Curves are drawn for layers that follow each other; this recipe states single tensors.");
+async function showCurves(recipe, measure) {
+  if (/"(layers|model)"/.test(recipe)) await analysis.show(recipe, between.analysis(measure));
+  else analysis.clear("Curves need a chain of layers. This recipe lists single tensors.");
 }
 
-function failed(error, recipe) {
+function showFailure(error, recipe) {
   if (error.name === "AbortError") return;
-  if (error.isOfRecipe) broken(mistakesOf(error, recipe), recipe);
-  else say(error.message, error.status);
+  if (error.isOfRecipe) showErrors(errorsOf(error, recipe), recipe);
+  else notify(error.message, error.status);
 }
 
-/** Say what is wrong with the recipe, at its place; what is known of an earlier one stays. */
-function broken(mistakes, recipe) {
-  const many = mistakes.length === 1 ? "There is a mistake" : `There are ${mistakes.length} mistakes`;
+/** Show the recipe's errors at their lines; the plan of the last valid recipe stays. */
+function showErrors(errors, recipe) {
+  const summary = `The recipe has ${errors.length === 1 ? "an error" : `${errors.length} errors`}.`;
   plan = null;
-  say("");
-  editor.mark(mistakes);
-  listMistakes($("mistakes"), mistakes, recipe, (place) => editor.show(place));
-  $("recipe-said").textContent = `${many} in the recipe. Below is what the last one without was.`;
-  analysis.clear("", `${many} in the recipe.`);
+  notify("");
+  editor.mark(errors);
+  listErrors($("errors"), errors, recipe, (place) => editor.show(place));
+  $("recipe-status").textContent = `${summary} The plan below is that of the last valid recipe.`;
+  analysis.clear("", summary);
   download.offer(recipe, null);
 }
 
-function planned(recipe, made) {
-  plan = { ...made, recipe };
+function showPlan(recipe, response) {
+  plan = { ...response, recipe };
   editor.mark([]);
-  listMistakes($("mistakes"), [], recipe);
-  $("recipe-said").textContent = `The recipe makes ${count(made.tensors.length)} tensors, ${bytes(made.total_bytes)}.`;
-  showWarnings($("warnings"), made.warnings);
+  listErrors($("errors"), [], recipe);
+  $("recipe-status").textContent = `The recipe makes ${count(plan.tensors.length)} tensors, ${bytes(plan.total_bytes)}.`;
+  showWarnings($("warnings"), plan.warnings);
   showTotals(
-    { parameters: $("parameters"), size: $("size"), meter: $("meter"), limit: $("limit"), id: $("recipe-id") }, made, limit,
+    { parameters: $("parameters"), size: $("size"), meter: $("meter"), limit: $("limit"), id: $("recipe-id") }, plan, limit,
   );
-  list();
-  $("names").replaceChildren(...made.tensors.slice(0, MOST_NAMES).map(({ name }) => new Option(name, name)));
+  showTensors();
+  $("names").replaceChildren(...plan.tensors.slice(0, MAX_NAMES).map(({ name }) => new Option(name, name)));
   code.show(recipe);
-  download.offer(recipe, made.total_bytes);
+  download.offer(recipe, plan.total_bytes);
   draw();
 }
 
-function list() {
+function showTensors() {
   if (plan) showRows($("rows"), $("rest"), plan.tensors, $("filter").value, choose);
 }
 
@@ -148,7 +148,7 @@ function choose(name) {
   draw();
 }
 
-/** Draw the chosen tensor, or the first matrix that is drawn at random. */
+/** Draw the histogram of the chosen tensor, or of the first random matrix. */
 function draw() {
   if (!plan) return;
   const rows = plan.tensors;
@@ -163,7 +163,8 @@ function draw() {
   histogram.show(plan.recipe, row);
 }
 
-function say(text, status) {
+/** Show a notice above the page; hide it for an empty text. */
+function notify(text, status) {
   $("notice").hidden = !text;
   $("notice-text").textContent = text;
   if (status === 401 || status === 403) $("key-box").open = true;
@@ -173,17 +174,17 @@ async function calibrate() {
   const signal = calibrating.begin();
   $("note").textContent = "Calibrating\u2026";
   try {
-    const asked = asking(editor.text, between.calibration);
-    const made = await (await post("v1/calibrate", asked, signal)).text();
-    const { start, end } = member(parse(made), "recipe");
-    write(format(made.slice(start, end))); // as text: a seed may have more digits than a number here
+    const body = requestBody(editor.text, between.calibration);
+    const response = await (await post("v1/calibrate", body, signal)).text();
+    const { start, end } = member(parse(response), "recipe");
+    write(format(response.slice(start, end))); // as text: a seed may exceed 2^53
   } catch (error) {
     if (error.name === "AbortError") return;
     $("note").textContent = error.errors?.[0]?.detail ?? error.message;
   }
 }
 
-function begin(name) {
+function openPreset(name) {
   const { chain: options, recipe, between: given = {}, compare = [] } = PRESETS[name];
   between.value = given;
   analysis.compared = compare;
@@ -191,7 +192,7 @@ function begin(name) {
   write(recipe ?? chain(options), name);
 }
 
-/** Open what the address carries, or the first preset. */
+/** Open the link in the page's address, or the first preset. */
 async function open() {
   if (location.hash.length > 1) {
     try {
@@ -205,7 +206,7 @@ async function open() {
       $("broken-link").hidden = false;
     }
   }
-  if (!editor.text) begin(Object.keys(PRESETS)[0]);
+  if (!editor.text) openPreset(Object.keys(PRESETS)[0]);
 }
 
 async function share() {
@@ -216,20 +217,20 @@ async function share() {
 
 for (const [name, { label }] of Object.entries(PRESETS)) {
   const chip = Object.assign(document.createElement("button"), { type: "button", value: name, textContent: label });
-  chip.addEventListener("click", () => begin(name));
+  chip.addEventListener("click", () => openPreset(name));
   $("presets").append(chip);
 }
-$("format").addEventListener("click", () => mistakesOfText(editor.text).length || write(format(editor.text)));
+$("format").addEventListener("click", () => syntaxErrors(editor.text).length || write(format(editor.text)));
 $("save").addEventListener("click", () => save(new Blob([editor.text], { type: "application/json" }), "recipe.json"));
 $("undo").addEventListener("click", () => {
   editor.undo();
-  press("");
+  markPreset("");
   update();
 });
 $("measure").addEventListener("click", () => update({ measure: { batch: BATCH } }));
 $("calibrate").addEventListener("click", calibrate);
 $("again").addEventListener("click", () => update());
-$("filter").addEventListener("input", list);
+$("filter").addEventListener("input", showTensors);
 $("tensor").addEventListener("change", draw);
 $("link").addEventListener("click", share);
 $("key").value = key.value;
@@ -240,7 +241,7 @@ $("key-form").addEventListener("change", () => {
   update();
 });
 window.addEventListener("hashchange", open);
-themed($("theme"), () => {
+initTheme($("theme"), () => {
   analysis.redraw();
   histogram.redraw();
 });
@@ -248,6 +249,6 @@ get("info").then(
   ({ limits }) => {
     limit = limits.max_total_bytes;
   },
-  () => {}, // the default is the usual one
+  () => {}, // keep the default limit
 );
 open();

@@ -1,16 +1,16 @@
-/** The plan as a table: what each tensor will be, and what all of them take. */
+/** The plan: a table of the tensors, and totals. */
 
 import { bytes, count, duration, short } from "./units.js";
 
-const MOST_ROWS = 300;
+const MAX_ROWS = 300;
 const GIGABIT = 125e6; // bytes a second
 
-/** Bytes that a row of the plan takes in the file. */
+/** Bytes of a row's tensor in the file. */
 export function bytesOf(row) {
   return row.data_offsets[1] - row.data_offsets[0];
 }
 
-/** Rows of the plan whose names have a text in them; with a *, whose whole names match. */
+/** Rows whose names contain a text; if the text has a *, rows whose full names match it. */
 export function matching(rows, wanted) {
   if (!wanted) return rows;
   if (!wanted.includes("*")) return rows.filter((row) => row.name.includes(wanted));
@@ -20,24 +20,26 @@ export function matching(rows, wanted) {
 }
 
 /**
- * Show the first of the rows that match, and say how many there are.
+ * Show the first rows that match a filter, and their number.
  * @param {HTMLTableSectionElement} body
- * @param {HTMLElement} rest Where to say it.
- * @param {(name: string) => void} choose Called with the name of a tensor that was chosen.
+ * @param {HTMLElement} rest Shows the number.
+ * @param {object[]} rows Of the plan.
+ * @param {string} wanted The filter; see `matching`.
+ * @param {(name: string) => void} choose Called with the name of the tensor that the user chooses.
  */
 export function showRows(body, rest, rows, wanted, choose) {
   const found = matching(rows, wanted);
-  body.replaceChildren(...found.slice(0, MOST_ROWS).map((row) => lineOf(row, choose)));
-  body.onkeydown = walk;
+  body.replaceChildren(...found.slice(0, MAX_ROWS).map((row) => lineOf(row, choose)));
+  body.onkeydown = moveFocus;
   const [first] = body.querySelectorAll("button");
   if (first) first.tabIndex = 0;
-  const hidden = found.length - MOST_ROWS;
+  const hidden = found.length - MAX_ROWS;
   const of = wanted ? `${count(found.length)} of ${count(rows.length)} tensors match.` : `${count(rows.length)} tensors.`;
-  rest.textContent = hidden > 0 ? `${of} The first ${MOST_ROWS} are listed; filter by name to see others.` : of;
+  rest.textContent = hidden > 0 ? `${of} The first ${MAX_ROWS} are listed; filter by name to see others.` : of;
 }
 
-/** Up and down the names by arrows: one stop of the Tab key for all of them. */
-function walk(event) {
+/** Move between the names with the arrow keys; Tab stops only once in the list. */
+function moveFocus(event) {
   const line = event.target.closest("tr");
   const next = { ArrowDown: line.nextElementSibling, ArrowUp: line.previousElementSibling }[event.key];
   if (!next) return;
@@ -75,9 +77,10 @@ function cellOf(text) {
 }
 
 /**
- * Say what all tensors take.
+ * Show the totals.
  * @param {Record<string, HTMLElement>} fields parameters, size, meter, limit, id.
- * @param {number} limit Bytes that a file may have.
+ * @param {object} plan
+ * @param {number} limit Most bytes of a file.
  */
 export function showTotals(fields, plan, limit) {
   const { total_parameters: parameters, total_bytes: size } = plan;
@@ -86,12 +89,12 @@ export function showTotals(fields, plan, limit) {
   fields.size.title = `${count(size)} bytes`;
   fields.meter.value = Math.log10(Math.max(size, 1));
   fields.meter.max = Math.log10(limit);
-  const share = `${Number(((100 * size) / limit).toPrecision(1))} % of the ${bytes(limit)} that this server makes at most`;
+  const share = `${Number(((100 * size) / limit).toPrecision(1))} % of this server\u2019s limit of ${bytes(limit)}`;
   fields.limit.textContent = `${duration(size / GIGABIT)} at 1 Gbit/s, ${share}`;
   fields.id.textContent = plan.recipe_id;
 }
 
-/** List what the service warns of. */
+/** List the service's warnings. */
 export function showWarnings(list, warnings) {
   list.replaceChildren(
     ...warnings.map((warning) => {

@@ -1,4 +1,4 @@
-/** What the page can begin with: a recipe, and what is between its layers. */
+/** Examples: a recipe, the values of the form "Between the layers", and schemes to compare. */
 
 const DEEP = {
   depth: 50, width: 256, scheme: "xavier", distribution: "normal", seed: "42", dtype: "F32", residual: false,
@@ -48,9 +48,9 @@ const TENSORS = `{
 }
 `;
 
-/** By name: `label`; `chain`, options of the builder, or `recipe`, a text; `between` the layers. */
+/** By name: `label`; `chain` (options of the builder) or `recipe` (a text); `between` and `compare`. */
 export const PRESETS = {
-  "relu-xavier": { label: "50 ReLU layers under Xavier", chain: DEEP, compare: ["kaiming_normal"] },
+  "relu-xavier": { label: "50 ReLU layers with Xavier", chain: DEEP, compare: ["kaiming_normal"] },
   "relu-he": { label: "The same with He", chain: { ...DEEP, scheme: "kaiming" }, compare: ["xavier_normal"] },
   tanh: { label: "50 tanh layers", chain: DEEP, between: { activation: "tanh" }, compare: ["orthogonal"] },
   residual: {
@@ -61,6 +61,6 @@ export const PRESETS = {
   },
   convnet: { label: "20 convolutions", recipe: CONVNET, between: { size: [16, 16] }, compare: ["xavier_normal"] },
   gpt2: { label: "GPT-2", recipe: GPT2 },
-  llama: { label: "Llama under muP", recipe: LLAMA },
+  llama: { label: "Llama with muP", recipe: LLAMA },
   tensors: { label: "Single tensors", recipe: TENSORS },
 };

@@ -1,11 +1,11 @@
 /**
- * A JSON text as a literal of each language. What would end a literal can stand in JSON only within
- * a string, where an escape of JSON's own says the same.
+ * Quotes a JSON text as a literal of each language. Characters that would end a literal occur in
+ * JSON only within strings, where a JSON escape can replace them.
  */
 
 const escaped = (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
-/** Characters that compilers take for an attempt to deceive the reader, or cannot read. */
+/** Invisible and bidirectional characters, which compilers reject or warn about. */
 const HIDDEN = /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 function plain(text, pattern) {
@@ -13,11 +13,11 @@ function plain(text, pattern) {
   return pattern ? visible.replace(pattern, escaped) : visible;
 }
 
-/** By language: from JSON to the expression of its text. */
+/** By language: a function from a JSON text to an expression of that language. */
 export const quoted = {
-  // No line of JSON is RECIPE alone, which would end the text.
+  // The line RECIPE, which ends the here-document, cannot occur in JSON.
   curl: (text) => plain(text),
-  // Three quotes in a row are not JSON.
+  // Three quotes in a row cannot occur in JSON.
   python: (text) => `r"""${plain(text)}"""`,
   rust: (text) => {
     const longest = Math.max(0, ...[...text.matchAll(/"(#*)/g)].map(([, hashes]) => hashes.length));

@@ -1,11 +1,11 @@
-/** Recipes as texts: chains that are built, and changes to a recipe that keep the rest of it. */
+/** Recipes as texts: builds chains of layers, and edits a recipe without changing the rest. */
 
 import { inline, member, parse } from "./json.js";
 
-/** Types of layers that have weights; of a model's, an init in the recipe sets none. */
+/** Types of layers whose weights follow the recipe's init; those of a model do not. */
 export const WEIGHTED = new Set(["linear", "conv1d", "conv2d", "conv3d"]);
 
-/** Schemes of the builder; those with a law have a name for each distribution. */
+/** Schemes of the builder. Those with `hasLaw` have one name per distribution: xavier_uniform. */
 export const SCHEMES = {
   xavier: { label: "Xavier / Glorot", hasLaw: true },
   kaiming: { label: "Kaiming / He", hasLaw: true },
@@ -16,16 +16,16 @@ export const SCHEMES = {
   "normal-1": { label: "normal, std 1", init: { scheme: "normal", std: 1 } },
 };
 
-/** The init that a scheme and a distribution of the builder mean. */
+/** The recipe's init for a scheme and a distribution of the builder. */
 export function initOf(scheme, distribution) {
   const { hasLaw, init } = SCHEMES[scheme];
   return hasLaw ? `${scheme}_${distribution}` : (init ?? scheme);
 }
 
 /**
- * A recipe's text: linear layers of one width, one after the other.
+ * The text of a recipe with a chain of linear layers of one width.
  * @param {{depth: number, width: number, scheme: string, distribution: string, seed: string,
- *   dtype: string, residual: boolean}} asked The seed as digits: it may be past 2^53.
+ *   dtype: string, residual: boolean}} options The seed as digits: it may exceed 2^53.
  */
 export function chain({ depth, width, scheme, distribution, seed, dtype, residual }) {
   const digits = String(depth).length;
@@ -45,15 +45,16 @@ ${layers.join(",\n")}
 `;
 }
 
-/** The JSON text of a request about a recipe; the recipe is sent as it stands, digit for digit. */
-export function asking(recipe, about = {}) {
-  const members = Object.entries(about).map(([key, value]) => `,${JSON.stringify(key)}:${JSON.stringify(value)}`);
+/** The JSON body of a request about a recipe. The recipe's text is unchanged: numbers keep all digits. */
+export function requestBody(recipe, options = {}) {
+  const members = Object.entries(options).map(([key, value]) => `,${JSON.stringify(key)}:${JSON.stringify(value)}`);
   return `{"recipe":${recipe}${members.join("")}}`;
 }
 
 /**
- * A recipe's text with another init of all weights in its chain.
- * @param {{init: any, bias_init: any}} usual What to write; a null bias_init leaves biases alone.
+ * The text of a recipe with another init for all weights of its chain.
+ * @param {string} text The recipe.
+ * @param {{init: any, bias_init: any}} usual The inits; if bias_init is null, biases do not change.
  */
 export function withInit(text, { init, bias_init: bias }) {
   const root = parse(text);
@@ -68,7 +69,7 @@ export function withInit(text, { init, bias_init: bias }) {
   if (bias) edits.push(...rules.map((rule) => put(rule, "init", bias)));
   return edits
     .sort((a, b) => b.start - a.start)
-    .reduce((made, { start, end, said }) => made.slice(0, start) + said + made.slice(end), text);
+    .reduce((result, edit) => result.slice(0, edit.start) + edit.text + result.slice(edit.end), text);
 }
 
 function isOfBiases(text, rule) {
@@ -79,12 +80,12 @@ function valueOf(text, node) {
   return node && JSON.parse(text.slice(node.start, node.end));
 }
 
-/** The edit that gives a member of an object a value; a new one comes behind the others. */
+/** The edit that sets a member of an object; a new member is added after the others. */
 function put(node, key, value) {
   const present = member(node, key);
-  if (present) return { start: present.start, end: present.end, said: inline(value) };
+  if (present) return { start: present.start, end: present.end, text: inline(value) };
   const at = node.members.at(-1)?.value.end ?? node.start + 1;
-  const said = `${JSON.stringify(key)}: ${inline(value)}`;
+  const text = `${JSON.stringify(key)}: ${inline(value)}`;
   const comma = node.members.length ? (node.start ? ", " : ",\n  ") : "";
-  return { start: at, end: at, said: comma + said };
+  return { start: at, end: at, text: comma + text };
 }

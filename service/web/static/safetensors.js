@@ -1,6 +1,6 @@
-/** Reading some values of a tensor from a safetensors stream, and letting the rest of it go. */
+/** Reads the first values of a tensor from a safetensors stream, and cancels the rest. */
 
-/** Bytes of a value, and how to read one at a byte. Files are little-endian. */
+/** By dtype: bytes of a value, and a function that reads one at an offset. Files are little-endian. */
 const DTYPES = {
   F64: [8, (data, at) => data.getFloat64(at, true)],
   F32: [4, (data, at) => data.getFloat32(at, true)],
@@ -11,7 +11,7 @@ const DTYPES = {
   I64: [8, (data, at) => Number(data.getBigInt64(at, true))],
 };
 
-/** A binary float of `exponent` and `fraction` bits; e4m3fn is one `withoutInfinity`. */
+/** Decode a float with `exponent` and `fraction` bits; F8_E4M3 (e4m3fn) is `withoutInfinity`. */
 function small(word, exponent, fraction, withoutInfinity = false) {
   const bias = 2 ** (exponent - 1) - 1;
   const sign = word >> (exponent + fraction) ? -1 : 1;
@@ -25,36 +25,36 @@ function small(word, exponent, fraction, withoutInfinity = false) {
 }
 
 /**
- * The first values of a tensor.
- * @param {ReadableStream<Uint8Array>} stream A safetensors file; it is cancelled.
- * @param {string} name The tensor's.
- * @param {number} most Values.
- * @returns {Promise<{values: number[], total: number, dtype: string}>} `total` are all it has.
+ * Read the first values of a tensor.
+ * @param {ReadableStream<Uint8Array>} stream A safetensors file; cancelled afterwards.
+ * @param {string} name The tensor's name.
+ * @param {number} limit Most values to read.
+ * @returns {Promise<{values: number[], total: number, dtype: string}>} `total` counts all values.
  * @throws {Error} The file ends early, or has no such tensor.
  */
-export async function sample(stream, name, most) {
-  const taken = new Taken(stream.getReader());
+export async function sample(stream, name, limit) {
+  const file = new Buffered(stream.getReader());
   try {
-    const header = Number((await taken.view(0, 8)).getBigUint64(0, true));
-    const view = await taken.view(8, header);
-    const { dtype, data_offsets: [begin, end] } = named(JSON.parse(new TextDecoder().decode(view)), name);
+    const header = Number((await file.view(0, 8)).getBigUint64(0, true));
+    const view = await file.view(8, header);
+    const { dtype, data_offsets: [begin, end] } = entryOf(JSON.parse(new TextDecoder().decode(view)), name);
     const [size, read] = DTYPES[dtype];
     const total = (end - begin) / size;
-    const kept = Math.min(most, total);
-    const data = await taken.view(8 + header + begin, kept * size);
+    const kept = Math.min(limit, total);
+    const data = await file.view(8 + header + begin, kept * size);
     return { values: Array.from({ length: kept }, (_, i) => read(data, i * size)), total, dtype };
   } finally {
-    await taken.end();
+    await file.close();
   }
 }
 
-function named(header, name) {
+function entryOf(header, name) {
   if (!Object.hasOwn(header, name)) throw new Error(`the file has no tensor ${name}`);
   return header[name];
 }
 
-/** What has come of a stream so far, from its beginning. */
-class Taken {
+/** The bytes of a stream that arrived so far. */
+class Buffered {
   #reader;
   #chunks = [];
   #length = 0;
@@ -63,10 +63,11 @@ class Taken {
     this.#reader = reader;
   }
 
+  /** Wait for `length` bytes from `start` on, and return a view of them. */
   async view(start, length) {
     while (this.#length < start + length) {
       const { value, done } = await this.#reader.read();
-      if (done) throw new Error("the answer ended early");
+      if (done) throw new Error("the response ended early");
       this.#chunks.push(value);
       this.#length += value.length;
     }
@@ -74,7 +75,7 @@ class Taken {
     return new DataView(whole);
   }
 
-  async end() {
+  async close() {
     await this.#reader.cancel();
   }
 }

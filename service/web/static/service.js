@@ -1,8 +1,8 @@
-/** Calls to the service, and its refusals in words. */
+/** Requests to the service, and its errors as messages. */
 
 const KEY = "tensorseed-key";
 
-/** A call that was not answered as it should: `status` (0: not at all), `errors`, `retryAfter`. */
+/** A request that failed: `status` (0 if there is no response), `errors`, `retryAfter` (seconds). */
 export class Refusal extends Error {
   constructor(status, message, { errors = [], retryAfter = null } = {}) {
     super(message);
@@ -11,13 +11,13 @@ export class Refusal extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Whether it is about what was sent, and not about the way there. */
+  /** Whether the recipe is the reason, not the network, the key or the load. */
   get isOfRecipe() {
     return [400, 413, 422].includes(this.status);
   }
 }
 
-/** The key for calls, kept for as long as the tab is open. */
+/** The key for requests, stored until the tab is closed. */
 export const key = {
   get value() {
     return sessionStorage.getItem(KEY) ?? "";
@@ -28,7 +28,7 @@ export const key = {
   },
 };
 
-/** The address of a path of the service, whatever prefix it has. */
+/** The URL of a path of the service, including a path prefix. */
 export function address(path) {
   return new URL(path, document.baseURI).href;
 }
@@ -36,7 +36,8 @@ export function address(path) {
 /**
  * POST a JSON text.
  * @returns {Promise<Response>} Its status is 200.
- * @throws {Refusal} Else; an abort is thrown as it is.
+ * @throws {Refusal} The status is another, or there is no response.
+ * @throws {DOMException} AbortError: `signal` aborted the request.
  */
 export async function post(path, text, signal) {
   return call(path, { method: "POST", body: text, signal, headers: { "Content-Type": "application/json" } });
@@ -47,14 +48,14 @@ export async function get(path, signal) {
   return (await call(path, { signal })).json();
 }
 
-async function call(path, { headers = {}, ...asked }) {
-  const known = key.value ? { Authorization: `Bearer ${key.value}` } : {};
+async function call(path, { headers = {}, ...options }) {
+  const authorization = key.value ? { Authorization: `Bearer ${key.value}` } : {};
   let response;
   try {
-    response = await fetch(address(path), { ...asked, headers: { ...headers, ...known } });
+    response = await fetch(address(path), { ...options, headers: { ...headers, ...authorization } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, "The service cannot be reached. Is it running, and the network there?");
+    throw new Refusal(0, "The service cannot be reached. Check that it is running and that the network works.");
   }
   if (!response.ok) throw await refusal(response);
   return response;
@@ -67,22 +68,22 @@ async function refusal(response) {
     ? await response.json()
     : {};
   const retryAfter = Number(response.headers.get("Retry-After")) || null;
-  return new Refusal(status, words(status, detail, retryAfter), { errors, retryAfter });
+  return new Refusal(status, messageOf(status, detail, retryAfter), { errors, retryAfter });
 }
 
-function words(status, detail, retryAfter) {
-  if (status === 401) return "This server asks for a key. Enter yours under \u201cKey\u201d at the top.";
-  if (status === 403) return `The key is for something else: ${detail}.`;
+function messageOf(status, detail, retryAfter) {
+  if (status === 401) return "This server needs a key. Enter yours under \u201cKey\u201d at the top.";
+  if (status === 403) return `This key does not allow the request: ${detail}.`;
   const again = retryAfter ? ` Try again in ${retryAfter} s.` : "";
-  if (status === 429) return `The server has as much to do as it takes on at once.${again}`;
+  if (status === 429) return `The server is at its limit of concurrent work.${again}`;
   return detail + again;
 }
 
-/** Of calls for one purpose only the last counts: each begins by ending the one before. */
+/** Aborts the previous request when the next one of the same kind begins: only the latest counts. */
 export class Latest {
   #controller = new AbortController();
 
-  /** End what is under way, and return the signal of what begins. */
+  /** Abort the previous request, and return the signal for the next. */
   begin() {
     this.#controller.abort();
     this.#controller = new AbortController();

@@ -1,10 +1,10 @@
-/** Programs that fetch the weights of a recipe: complete, and the recipe in them. */
+/** Complete programs that download a recipe's weights. They contain the recipe. */
 
 import { quoted } from "./quoting.js";
 
-const LONGEST = 20000; // characters of a recipe that stand in a program
+const MAX_RECIPE = 20000; // characters of a recipe in a program; longer ones are read from a file
 
-/** By language: its name, the program's file, how it is run, and the program. */
+/** By language: its name, the program's file name, the command that runs it, and the program. */
 export const LANGUAGES = {
   curl: { label: "curl", file: "weights.sh", run: "bash weights.sh", program: curl },
   python: { label: "Python", file: "weights.py", run: "pip install safetensors && python weights.py", program: python },
@@ -16,24 +16,24 @@ export const LANGUAGES = {
 };
 
 /**
- * A program.
+ * The program in a language.
  * @param {string} language
- * @param {{recipe: string, url: string, hasKey: boolean}} asked `url` is that of POST /v1/weights;
- *   a key is read from the variable TENSORSEED_KEY, never written.
+ * @param {{recipe: string, url: string, hasKey: boolean}} request `url` is that of POST /v1/weights.
+ *   The program reads the key from the variable TENSORSEED_KEY; it never contains the key.
  */
 export function snippet(language, { recipe, url, hasKey }) {
   const { program } = LANGUAGES[language];
   const literal = isFromFile(recipe) ? null : quoted[language](recipe.trimEnd());
-  const place = url.replace(/[$`]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`); // for the shell
-  return program({ recipe: literal, url: JSON.stringify(place), hasKey });
+  const safe = url.replace(/[$`]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`); // in a shell
+  return program({ recipe: literal, url: JSON.stringify(safe), hasKey });
 }
 
-/** Whether the programs read the recipe from recipe.json beside them. */
+/** Whether the recipe is too long for a program, which then reads recipe.json. */
 export function isFromFile(recipe) {
-  return recipe.length > LONGEST;
+  return recipe.length > MAX_RECIPE;
 }
 
-/** Lines that are there where a condition is met. */
+/** A line of a program that is included only if a condition is met. */
 function when(condition, text) {
   return condition ? `${text}\n` : "";
 }
@@ -62,7 +62,7 @@ ${when(hasKey, 'request.add_header("Authorization", f"Bearer {os.environ[\'TENSO
 with urlopen(request) as response, part.open("wb") as file:
     shutil.copyfileobj(response, file)
     if str(file.tell()) != response.headers["Content-Length"]:
-        raise OSError("the body ended early")
+        raise OSError("the response ended early")
 part.replace("model.safetensors")
 
 with safe_open("model.safetensors", "numpy") as tensors:
@@ -91,7 +91,7 @@ if (!response.ok) throw new Error(await response.text());
 const file = createWriteStream("model.safetensors.part");
 await pipeline(Readable.fromWeb(response.body), file);
 if (String(file.bytesWritten) !== response.headers.get("content-length")) {
-  throw new Error("the body ended early");
+  throw new Error("the response ended early");
 }
 await rename("model.safetensors.part", "model.safetensors");
 console.log(\`\${file.bytesWritten} bytes\`);
@@ -159,7 +159,7 @@ ${when(hasKey, '\trequest.Header.Set("Authorization", "Bearer "+os.Getenv("TENSO
 	if err != nil {
 		log.Fatal(err)
 	}
-	// A body shorter than Content-Length is an error of Copy.
+	// Copy returns an error if the body is shorter than Content-Length.
 	size, err := io.Copy(file, response.Body)
 	if err == nil {
 		err = file.Close()
@@ -218,7 +218,7 @@ ${when(hasKey, '    const char* key = std::getenv("TENSORSEED_KEY");\n    const 
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(recipe.size()));
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, file);
-    // A body shorter than Content-Length is an error of curl's.
+    // curl returns an error if the body is shorter than Content-Length.
     const CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);

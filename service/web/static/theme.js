@@ -1,4 +1,4 @@
-/** Light and dark: as the system has it, until the reader chooses. */
+/** Light or dark theme: that of the system, until the user chooses one. */
 
 const CHOICE = "tensorseed-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -7,10 +7,10 @@ function current() {
   return document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light");
 }
 
-/** Let a button change the theme, and call `changed` after each change. */
-export function themed(button, changed) {
-  const kept = localStorage.getItem(CHOICE);
-  if (kept) document.documentElement.dataset.theme = kept;
+/** Make a button switch the theme; `changed` is called after each change. */
+export function initTheme(button, changed) {
+  const stored = localStorage.getItem(CHOICE);
+  if (stored) document.documentElement.dataset.theme = stored;
 
   function show() {
     button.setAttribute("aria-pressed", String(current() === "dark"));
@@ -26,7 +26,7 @@ export function themed(button, changed) {
   show();
 }
 
-/** The colour that a custom property of an element has now, for a canvas. */
+/** The present colour of a CSS custom property, for a canvas. */
 export function colour(property, element = document.body) {
   const probe = document.createElement("span");
   probe.style.color = `var(${property})`;

@@ -1,4 +1,4 @@
-/** Numbers for people: bytes, counts, durations, powers of ten. */
+/** Formats numbers for people: bytes, counts, durations, powers of ten. */
 
 const SUPERSCRIPTS = { "-": "\u207b", ".": "\u00b7" };
 const DECIMAL = ["bytes", "kB", "MB", "GB", "TB", "PB"];
@@ -10,12 +10,12 @@ export function bytes(count) {
   return `${step && value < 100 ? value.toPrecision(3) : Math.round(value)} ${DECIMAL[step]}`;
 }
 
-/** A count with thousands set apart. */
+/** A count with thousands separators. */
 export function count(value) {
   return value.toLocaleString("en");
 }
 
-/** A number with four digits that matter, or a dash for none. */
+/** A number with up to four significant digits; a dash for null. */
 export function short(value) {
   if (value === null || value === undefined) return "\u2013";
   if (value === 0) return "0";
@@ -23,7 +23,7 @@ export function short(value) {
   return size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
 }
 
-/** A power of ten by its exponent, as 10 with a raised number. */
+/** A power of ten: 10 with the exponent in superscript. */
 export function power(exponent) {
   const digits = String(Math.abs(exponent) < 1e-9 ? 0 : Number(exponent.toFixed(2)));
   return `10${[...digits].map((d) => SUPERSCRIPTS[d] ?? raised(Number(d))).join("")}`;
