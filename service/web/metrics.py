@@ -37,7 +37,9 @@ class Metrics:
         self._registry = CollectorRegistry()
         if not self._folder:
             ProcessCollector(registry=self._registry)
-        self._gauge("info", "Version, backend and kernel of the server; its value is 1.", tuple(about)).labels(**about).set(1)
+        self._gauge(
+            "info", "Version, backend and kernel of the server; its value is 1.", tuple(about)
+        ).labels(**about).set(1)
         self.requests = Counter(
             "tensorseed_requests",
             "Requests that got a response.",
@@ -65,7 +67,8 @@ class Metrics:
             "gpu_fallbacks", "Chunks that a GPU could not compute, and the processor did."
         )
         self.registry_errors = self._counter(
-            "registry_errors", "Requests that failed because the registry's database did not respond."
+            "registry_errors",
+            "Requests that failed because the registry's database did not respond.",
         )
         self.in_flight = self._gauge("requests_in_flight", "Requests that are being handled.")
         self.bodies = self._gauge("bodies_in_flight", "Bodies of weights that are being streamed.")
@@ -73,7 +76,9 @@ class Metrics:
         self.limit = self._gauge("bodies_limit", "Bodies that may be streamed at once.")
         self.tensors = self._gauge("held_tensors", "Tensors of the recipes in use.")
         self.tensors_limit = self._gauge("held_tensors_limit", "Tensors that may be in use.")
-        self.buffered_limit = self._gauge("buffered_bytes_limit", "Bytes of chunks that may be in use.")
+        self.buffered_limit = self._gauge(
+            "buffered_bytes_limit", "Bytes of chunks that may be in use."
+        )
         self.buffered = self._gauge("buffered_bytes", "Bytes of chunks in use by streams.")
         self.draining = self._gauge("draining", "1 once the server is shutting down.")
 

@@ -127,7 +127,7 @@ async def _of_package(request: Request, error: Any) -> Response:
     if isinstance(error, RegistryUnavailable):  # its message is for the operator
         logging.getLogger("tensorseed").warning("%s", error)
         context_of(request.scope).shared.metrics.registry_errors.inc()
-        detail = "the registry's database does not respond; weights and links do not need it; retry later"
+        detail = "the database does not respond; weights and links do not need it; retry later"
     if isinstance(error, UnreadableFile):
         detail = f"the file of the form: {detail}"
     headers = _HEADERS.get(status)
