@@ -1,9 +1,9 @@
-"""Activations: their values, which signals pass on, and their slopes, which gradients pass on.
+"""Activations: their values, for the forward pass, and their slopes, for the backward pass.
 
 Sources:
     Clevert et al. 2015 (elu): https://arxiv.org/abs/1511.07289
     Klambauer et al. 2017 (selu): https://arxiv.org/abs/1706.02515
-    Hendrycks & Gimpel 2016 (gelu, by the normal's own distribution function, and silu):
+    Hendrycks & Gimpel 2016 (gelu, with the exact normal distribution function, and silu):
     https://arxiv.org/abs/1606.08415
 """
 
@@ -31,17 +31,17 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 _SELU_ALPHA = 1.6732632423543772848170429916717
 
 _PIECE = 1 << 13
-"""Values of an error function computed at once; other threads run in between."""
+"""Number of error function values computed at once. Other threads can run between pieces."""
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
 class Response(NamedTuple):
-    """An activation at some points.
+    """The values and slopes of an activation at some points.
 
     Args:
-        value: phi(z), float64 of the points' shape.
-        slope: phi'(z), the same; at a kink the slope from below.
+        value: phi(z), float64, of the points' shape.
+        slope: phi'(z), float64, of the points' shape; at a kink the slope from below.
     """
 
     value: Values
@@ -68,13 +68,13 @@ class Activation(Strict):
 
     @property
     def below(self) -> float | None:
-        """The slope below zero, for activations linear on both sides of it; None for others."""
+        """The slope below zero of an activation that is linear on each side of zero; else None."""
         if self.name == "leaky_relu":
             return LEAKY_SLOPE if self.negative_slope is None else self.negative_slope
         return {"linear": 1.0, "relu": 0.0}.get(self.name)
 
     def at(self, z: Values) -> Response:
-        """Return value and slope at the points ``z``."""
+        """Return the values and slopes at the points ``z``."""
         return _RESPONSES[self.name](z, self.below or 0.0)
 
 
@@ -100,7 +100,7 @@ def _sigmoid(z: Values, _: float) -> Response:
 
 
 def _logistic(z: Values) -> Values:
-    small = np.exp(-np.abs(z))  # of the side that does not overflow
+    small = np.exp(-np.abs(z))  # does not overflow, unlike exp(|z|)
     s: Values = np.where(z >= 0, 1.0, small) / (1 + small)
     return s
 
@@ -131,7 +131,7 @@ def _gelu(z: Values, _: float) -> Response:
 
 
 def _complement(z: Values) -> Values:
-    """Return 1 - erf(z), to all digits even if it is small."""
+    """Return 1 - erf(z), to full precision even if it is small."""
     out = np.empty(z.size)
     flat = z.reshape(-1)
     for at in range(0, z.size, _PIECE):

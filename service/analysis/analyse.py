@@ -1,4 +1,4 @@
-"""From a request to its response: the curves of a recipe, and of other inits for comparison."""
+"""The analysis of a recipe: curves and verdicts for its own init, and for inits to compare."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,11 +9,11 @@ import numpy as np
 
 from service.analysis.chain import Chain
 from service.analysis.critical import critical
-from service.analysis.curves import measured_curves, theory_curves, written
+from service.analysis.curves import for_json, measured_curves, theory_curves
 from service.analysis.links import chain_of
-from service.analysis.measure import excess, measured
+from service.analysis.measure import measure, over_limit
 from service.analysis.network import Weights
-from service.analysis.question import Question, ask, within
+from service.analysis.question import Question, parse_request, within
 from service.analysis.theory import theory_of
 from service.analysis.verdict import Change, Usual, change_of, usual, verdict
 from service.catalogue.schemes import ALIASES, AnyScheme, Critical, Zeros
@@ -26,8 +26,9 @@ from service.recipe import Recipe
 from service.recipe.model import Rule
 from service.stream.pipeline import Pipeline
 
-_EQUAL, _MOST = 1.0, 1e6
-"""Of ln q: spreads that differ by less than the one, or pass the other, are ranked as listed."""
+_RANK_STEP, _RANK_CAP = 1.0, 1e6
+"""For ranking by spread, in units of ln q. Spreads within one step rank equal, as do
+spreads above the cap."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class _Candidate:
     """A chain with one init.
 
     Args:
-        label: Its name.
-        init: The init; None is the recipe's own.
+        label: Its label in the response.
+        init: The init; None for the recipe's own.
         recipe: The recipe with this init.
         chain: The chain of the recipe.
-        theory: The chain's curves.
+        theory: The chain's theoretical curves.
     """
 
     label: str
@@ -50,7 +51,7 @@ class _Candidate:
 
     @property
     def change(self) -> Change:
-        """How it changes signals and gradients."""
+        """How the chain changes signals and gradients."""
         return change_of(self.theory, self.chain.on_stream)
 
 
@@ -64,56 +65,58 @@ def analyse(text: bytes, limits: Limits, pipeline: Pipeline) -> dict[str, Any]:
         pipeline: Computes the weights of a measured pass.
 
     Raises:
-        RecipeTooLarge: More text than ``max_body_bytes``.
-        MalformedRecipe: Not strict JSON.
-        InvalidRecipe: It cannot be carried out, or exceeds a limit.
+        RecipeTooLarge: The request is longer than ``max_body_bytes``.
+        MalformedRecipe: The request is not strict JSON.
+        InvalidRecipe: The request or its recipe is invalid, or exceeds a limit.
     """
-    asked, recipe = ask(Question, text, limits)
-    own = _candidate("recipe", None, recipe, asked, limits)
+    question, recipe = parse_request(Question, text, limits)
+    own = _candidate("recipe", None, recipe, question, limits)
     compared = [
-        _compared(index, init, own, asked, limits) for index, init in enumerate(asked.compare)
+        _compared(index, init, own, question, limits) for index, init in enumerate(question.compare)
     ]
-    _check_cost(asked, [own, *compared], limits)
-    rivals = _ranked(own, asked, limits)
+    _check_cost(question, [own, *compared], limits)
+    ranked = _ranked(own, question, limits)
     curves = [
-        _curve(each, rivals, asked, lambda made: Weights(compile(made, limits), pipeline))
+        _curve(each, ranked, question, lambda recipe: Weights(compile(recipe, limits), pipeline))
         for each in (own, *compared)
     ]
-    listed = [_listed(name, rival) for name, rival in rivals]
-    found = critical(own.chain.last)
+    listed = [_listed(each, candidate) for each, candidate in ranked]
+    point = critical(own.chain.last)
     return {
         "layers": _layers(own.chain),
         "curves": curves,
-        "critical": found and found._asdict(),
+        "critical": point and point._asdict(),
         "usual": listed,
         "best": listed[0],
     }
 
 
 def _candidate(
-    label: str, init: AnyScheme | None, recipe: Recipe, asked: Question, limits: Limits
+    label: str, init: AnyScheme | None, recipe: Recipe, question: Question, limits: Limits
 ) -> _Candidate:
-    whole = recipe.model_copy(update={"include": None})
+    recipe = recipe.model_copy(update={"include": None})
     with within("/recipe"):
-        plan = compile(whole, limits)
-    chain = chain_of(asked, whole, plan, limits)
-    theory = theory_of(chain, asked.input.correlation)
-    return _Candidate(label, init, _bare(whole, chain), chain, theory_curves(chain, theory))
+        plan = compile(recipe, limits)
+    chain = chain_of(question, recipe, plan, limits)
+    theory = theory_of(chain, question.input.correlation)
+    return _Candidate(
+        label, init, _without_other_tensors(recipe, chain), chain, theory_curves(chain, theory)
+    )
 
 
-def _bare(recipe: Recipe, chain: Chain) -> Recipe:
-    """Return a recipe without tensors outside its chain, and without rules for those only."""
-    held = [part.tensor.name for link in chain.links for part in (link.weight, link.bias) if part]
-    rules = [rule for rule in recipe.rules if any(map(matcher(rule.match), held))]
+def _without_other_tensors(recipe: Recipe, chain: Chain) -> Recipe:
+    """Return a recipe without the tensors outside its chain, and without the rules for them."""
+    names = [part.tensor.name for link in chain.links for part in (link.weight, link.bias) if part]
+    rules = [rule for rule in recipe.rules if any(map(matcher(rule.match), names))]
     return recipe.model_copy(update={"tensors": (), "rules": tuple(rules)})
 
 
 def _compared(
-    index: int, init: AnyScheme, own: _Candidate, asked: Question, limits: Limits
+    index: int, init: AnyScheme, own: _Candidate, question: Question, limits: Limits
 ) -> _Candidate:
     try:
-        made = _with_init(own, init, _biases(init))
-        return _candidate(_name(init), init, made, asked, limits)
+        recipe = _with_init(own, init, _biases(init))
+        return _candidate(_name(init), init, recipe, question, limits)
     except InvalidRecipe as error:
         problems = [Problem(f"/compare/{index}", each.detail) for each in error.problems]
         raise InvalidRecipe(problems[: limits.max_errors]) from None
@@ -126,83 +129,87 @@ def _biases(init: AnyScheme) -> AnyScheme:
 
 
 def _with_init(own: _Candidate, init: AnyScheme, bias_init: AnyScheme) -> Recipe:
-    """Return a candidate's recipe with other inits for all weights and biases of its chain."""
+    """Return a candidate's recipe with these inits for all weights and biases of its chain."""
     rules = [
-        Rule.model_construct(match=held.tensor.name, init=scheme, dtype=None, fan=None)
+        Rule.model_construct(match=part.tensor.name, init=scheme, dtype=None, fan=None)
         for link in own.chain.layers
-        for held, scheme in ((link.weight, init), (link.bias, bias_init))
-        if held
+        for part, scheme in ((link.weight, init), (link.bias, bias_init))
+        if part
     ]
     return own.recipe.model_copy(update={"rules": (*own.recipe.rules, *rules)})
 
 
-def _ranked(own: _Candidate, asked: Question, limits: Limits) -> list[tuple[Usual, _Candidate]]:
-    """Return the usual schemes with their curves, best first.
+def _ranked(own: _Candidate, question: Question, limits: Limits) -> list[tuple[Usual, _Candidate]]:
+    """Return the usual schemes with their candidates, best first.
 
     Raises:
-        InvalidRecipe: None of them fits these layers.
+        InvalidRecipe: No usual scheme fits these layers.
     """
-    rivals: list[tuple[Usual, _Candidate]] = []
+    ranked: list[tuple[Usual, _Candidate]] = []
     refusals: list[InvalidRecipe] = []
     for each in usual(own.chain):
         recipe = _with_init(own, each.init, each.bias_init)
         try:
-            rivals.append((each, _candidate(each.label, each.init, recipe, asked, limits)))
+            ranked.append((each, _candidate(each.label, each.init, recipe, question, limits)))
         except InvalidRecipe as error:  # a scheme that does not fit is not recommended
             refusals.append(error)
-    if not rivals:
+    if not ranked:
         why = refusals[0].problems[0].detail
-        raise InvalidRecipe([Problem("/recipe", f"no usual scheme suits these layers: {why}")])
-    return sorted(rivals, key=lambda rival: _rank(rival[1].change))
+        raise InvalidRecipe([Problem("/recipe", f"no usual scheme fits these layers: {why}")])
+    return sorted(ranked, key=lambda pair: _rank(pair[1].change))
 
 
 def _rank(change: Change) -> tuple[bool, float]:
-    return not change.trains, min(change.spread, _MOST) // _EQUAL
+    return not change.trains, min(change.spread, _RANK_CAP) // _RANK_STEP
 
 
-def _check_cost(asked: Question, candidates: Sequence[_Candidate], limits: Limits) -> None:
-    """Refuse a measured pass that would take too long.
+def _check_cost(question: Question, candidates: Sequence[_Candidate], limits: Limits) -> None:
+    """Check that the measured passes stay within the limits.
 
     Raises:
-        InvalidRecipe: It would.
+        InvalidRecipe: A measured pass exceeds a limit.
     """
-    if asked.measure is None:
+    if question.measure is None:
         return
     for candidate in candidates:
-        ways = 2 * asked.measure.seeds * len(candidates)
-        found = excess(candidate.chain, asked.measure.batch, ways, limits)
-        if found:
-            raise InvalidRecipe([Problem(f"/measure{found[0]}", found[1])])
+        passes = 2 * question.measure.seeds * len(candidates)
+        over = over_limit(candidate.chain, question.measure.batch, passes, limits)
+        if over:
+            raise InvalidRecipe([Problem(f"/measure{over[0]}", over[1])])
 
 
 def _curve(
     candidate: _Candidate,
-    rivals: Sequence[tuple[Usual, _Candidate]],
-    asked: Question,
+    ranked: Sequence[tuple[Usual, _Candidate]],
+    question: Question,
     weights_of: Callable[[Recipe], Weights],
 ) -> dict[str, Any]:
-    found = None
-    if asked.measure is not None:
-        layers = measured(candidate.chain, candidate.recipe, asked.measure, asked.input, weights_of)
-        found = written(measured_curves(layers)) | asked.measure.model_dump()
+    measured = None
+    if question.measure is not None:
+        layers = measure(
+            candidate.chain, candidate.recipe, question.measure, question.input, weights_of
+        )
+        measured = for_json(measured_curves(layers)) | question.measure.model_dump()
     change = candidate.change
-    best, theirs = rivals[0]
+    best, best_candidate = ranked[0]
     return {
         "label": candidate.label,
         "init": candidate.init and canonical(candidate.init),
-        "theory": written(candidate.theory),
-        "measured": found,
-        "verdict": verdict(change, len(candidate.chain.layers), (best.label, theirs.change)),
+        "theory": for_json(candidate.theory),
+        "measured": measured,
+        "verdict": verdict(
+            change, len(candidate.chain.layers), (best.label, best_candidate.change)
+        ),
         "trains": change.trains,
     }
 
 
-def _listed(name: Usual, candidate: _Candidate) -> dict[str, Any]:
+def _listed(scheme: Usual, candidate: _Candidate) -> dict[str, Any]:
     spread = candidate.change.spread
     return {
-        "label": name.label,
-        "init": canonical(name.init),
-        "bias_init": canonical(name.bias_init),
+        "label": scheme.label,
+        "init": canonical(scheme.init),
+        "bias_init": canonical(scheme.bias_init),
         "spread": spread if math.isfinite(spread) else None,
         "trains": candidate.change.trains,
     }
@@ -225,7 +232,7 @@ def _layers(chain: Chain) -> list[dict[str, Any]]:
 
 
 def _name(init: AnyScheme) -> str:
-    """Return the short name of an init; its scheme if it has none."""
+    """Return the longest alias of an init that starts with its scheme; else the scheme."""
     least, most = canonical(init).items(), asdict(init).items()
     names = [name for name, given in ALIASES.items() if least <= given.items() <= most]
     return max(

@@ -1,4 +1,4 @@
-"""A batch of data, from a safetensors file with a single tensor."""
+"""A client's batch of data, read from a safetensors file with a single tensor."""
 
 import math
 
@@ -17,30 +17,33 @@ def batch_of(donor: Donor, limits: Limits) -> Values:
     """Return the examples in a file, as float64.
 
     Args:
-        donor: The file's tensors: exactly one, with examples along its first axis.
-        limits: Limits the number of values.
+        donor: The file's tensors. It must hold one, with the examples along its first axis.
+        limits: The limits, of which ``max_analysis_values`` applies.
 
     Raises:
-        UnreadableFile: It holds another number of tensors, no floats, too many values, no values,
-            or a value that is not finite.
+        UnreadableFile: The file does not hold one tensor, or the tensor has no floats, no values,
+            too many values, or values that are not finite.
     """
     if len(donor) != 1:
-        raise UnreadableFile(f"a batch is one tensor, and the file holds {len(donor)}")
-    ((name, held),) = donor.items()
-    what = f"the batch, {truncate(name)!a},"
-    if not held.casts_to(_F64):
-        raise UnreadableFile(f"{what} is {held.dtype}: send floats, as F32")
-    count = math.prod(held.shape)
-    if len(held.shape) < 2 or not count:
-        raise UnreadableFile(f"{what} has the shape {list(held.shape)}: examples come first")
-    if count > limits.max_analysis_values:
-        most = limits.max_analysis_values
+        raise UnreadableFile(f"a batch is one tensor, but the file holds {len(donor)}")
+    ((name, tensor),) = donor.items()
+    batch = f"the batch, {truncate(name)!a},"
+    if not tensor.casts_to(_F64):
+        raise UnreadableFile(f"{batch} is {tensor.dtype}: send floats, such as F32")
+    count = math.prod(tensor.shape)
+    if len(tensor.shape) < 2 or not count:
+        shape = list(tensor.shape)
         raise UnreadableFile(
-            f"{what} has {count} values; the limit (max_analysis_values) is {most}"
+            f"{batch} has the shape {shape}: send two or more axes, the examples first, none empty"
+        )
+    if count > limits.max_analysis_values:
+        limit = limits.max_analysis_values
+        raise UnreadableFile(
+            f"{batch} has {count} values; the limit (max_analysis_values) is {limit}"
         )
     out = np.empty(count * _F64.size, dtype=np.uint8)
-    held.fill(0, out, _F64)
-    values = out.view(np.float64).reshape(held.shape)
+    tensor.fill(0, out, _F64)
+    values = out.view(np.float64).reshape(tensor.shape)
     if not np.isfinite(values).all():
-        raise UnreadableFile(f"{what} has values that are not finite")
+        raise UnreadableFile(f"{batch} has values that are not finite")
     return values

@@ -1,7 +1,7 @@
-"""Critical points: the variances of weights and biases at which depth changes nothing.
+"""Critical points: variances of weights and biases that preserve signals at any depth.
 
-At a critical point differences between two inputs neither grow nor shrink, chi = 1, and neither do
-deviations of the variance, so that the variance stays at the fixed point.
+At a critical point chi = 1: small differences between two inputs neither grow nor shrink. Neither
+do deviations of the variance from its fixed point, so the variance stays there.
 
 Source: Roberts, Yaida & Hanin 2022, sections 5.1 to 5.4: https://arxiv.org/abs/2106.10165
 """
@@ -15,20 +15,21 @@ import numpy as np
 from service.analysis.activation import Activation
 from service.analysis.expectation import moments
 
-_SEARCHED = (0.5, 100.0)
-"""The interval of variances in which a nonzero fixed point is searched."""
+_SEARCH_INTERVAL = (0.5, 100.0)
+"""Interval of variances that is searched for a nonzero fixed point."""
 
 _TINY = 1e-30
-"""A variance at which an activation equals its tangent."""
+"""A variance so small that an activation equals its tangent at 0."""
 
 
 class Critical(NamedTuple):
     """A critical point.
 
     Args:
-        weights: C_W, the factor on 1/fan_in.
-        biases: C_b, the biases' variance.
-        q: The variance that stays; None if every variance does, 0 if it is only approached.
+        weights: C_W; the variance of the weights is C_W / fan_in.
+        biases: C_b, the variance of the biases.
+        q: The fixed point of the variance; None if every variance is a fixed point, 0 if the
+            variance only tends to 0.
     """
 
     weights: float
@@ -38,10 +39,10 @@ class Critical(NamedTuple):
 
 @lru_cache(maxsize=64)
 def critical(activation: Activation) -> Critical | None:
-    """Return the activation's critical point; None if it has none, as the sigmoid."""
+    """Return the activation's critical point; None if it has none, like the sigmoid."""
     if activation.below is not None:
         return Critical(2 / (1 + activation.below**2), 0.0, None)
-    low, high = map(math.log, _SEARCHED)
+    low, high = map(math.log, _SEARCH_INTERVAL)
     if _excess(activation, low) > 0 > _excess(activation, high):
         return _at(activation, math.exp(_root(activation, low, high)))
     if float(activation.at(np.zeros(1)).value[0]) != 0:
@@ -57,13 +58,13 @@ def _root(activation: Activation, low: float, high: float) -> float:
 
 
 def _at(activation: Activation, q: float) -> Critical:
-    found = moments(activation, q)
-    weights = 1 / found.slope_square
-    return Critical(weights, q - weights * found.square, q)
+    averages = moments(activation, q)
+    weights = 1 / averages.slope_square
+    return Critical(weights, q - weights * averages.square, q)
 
 
 def _excess(activation: Activation, log_q: float) -> float:
-    """Return the growth of deviations of the variance where differences do not grow."""
+    """Return the growth factor of deviations of the variance at chi = 1, minus 1."""
     q = math.exp(log_q)
-    found = moments(activation, q)
-    return found.growth * found.square / (q * found.slope_square) - 1
+    averages = moments(activation, q)
+    return averages.growth * averages.square / (q * averages.slope_square) - 1

@@ -1,8 +1,8 @@
 """Gaussian averages of activations: what infinitely wide layers do to signals and gradients.
 
-Integrals are taken over regions in which activations are smooth: on either side of zero, where some
-have a kink, and in two dimensions in the sectors between the lines on which a signal is zero.
-Gauss-Hermite quadrature, which is exact for polynomials, errs by percents at a kink.
+Some activations have a kink at zero, where Gauss-Hermite quadrature is wrong by percents. Integrals
+are therefore split into regions in which activations are smooth: the two sides of zero, and in two
+dimensions the sectors between the lines on which a signal is zero.
 
 Sources:
     Poole et al. 2016, eqs. 3 and 5 (variance and correlation maps): https://arxiv.org/abs/1606.05340
@@ -22,35 +22,35 @@ from numpy.polynomial import chebyshev, legendre
 from service.analysis.activation import Activation, Values
 
 _NODES = 128
-"""Nodes on either side of zero, in one dimension."""
+"""Number of nodes on each side of zero, in one dimension."""
 
 _ENDS = (-3.6, 2.4)
-"""Range of t, where z = exp(t - exp(-t)): from 10^-17 to 10 standard deviations."""
+"""Range of t in z = exp(t - exp(-t)): z runs from 10^-17 to 10 standard deviations."""
 
 _RADII, _ANGLES, _REACH = 32, 24, 9.0
-"""Nodes in two dimensions, radially and in each sector, and the radius in standard deviations."""
+"""In two dimensions: radial nodes, nodes per sector, and largest radius in standard deviations."""
 
-_DIRECT, _MOST = 64, 256
-"""Most variances that are averaged one by one; degree of the polynomials for more."""
+_MAX_DIRECT, _MAX_DEGREE = 64, 256
+"""Largest number of variances averaged one by one; largest degree of interpolation for more."""
 
-_LEAST = 5e-324
-"""The smallest float64 above zero, so that zero has a logarithm."""
+_SMALLEST = 5e-324
+"""The smallest float64 above zero; replaces zero where a logarithm is taken."""
 
 _QUANTILES = 500
-"""Quantiles of the normal at which saturation is counted."""
+"""Number of quantiles of the normal at which saturation is counted."""
 
 _FLAT = 0.05
 """Fraction of the steepest slope below which an activation is saturated."""
 
 
-class Line(NamedTuple):
-    """Nodes on both sides of zero, denser near zero, so that they serve every variance.
+class Nodes(NamedTuple):
+    """Nodes on both sides of zero. They are denser near zero, so they work for every variance.
 
     Args:
         z: The nodes.
         weight: Weights for averages over a standard normal.
         first: Weights for the first derivative of an average by the logarithm of the variance.
-        second: Weights for the second derivative.
+        second: Weights for the second derivative by the logarithm of the variance.
     """
 
     z: Values
@@ -60,21 +60,21 @@ class Line(NamedTuple):
 
 
 @cache
-def _line() -> Line:
+def _nodes() -> Nodes:
     t, step = np.linspace(*_ENDS, _NODES, retstep=True)
     above = np.exp(t - np.exp(-t))
     each = step * above * (1 + np.exp(-t)) * np.exp(-0.5 * above**2) / math.sqrt(2 * math.pi)
     z, weight = np.concatenate([-above[::-1], above]), np.concatenate([each[::-1], each])
-    # The density depends on the variance, not the activation, so the density is differentiated.
-    return Line(z, weight, weight * (z**2 - 1) / 2, weight * (z**4 - 4 * z**2 + 1) / 4)
+    # Only the density depends on the variance, so only the density is differentiated.
+    return Nodes(z, weight, weight * (z**2 - 1) / 2, weight * (z**4 - 4 * z**2 + 1) / 4)
 
 
 class Squares(NamedTuple):
-    """Second moments over z, normal of variance q; each of the shape of q.
+    """Second moments over z, which is normal with variance q. Each has the shape of q.
 
     Args:
-        value: E[phi^2], of the activation's output.
-        slope: E[phi'^2], the factor on gradients and small differences.
+        value: E[phi^2], the second moment of the activation's output.
+        slope: E[phi'^2], the factor on squared gradients and small differences.
     """
 
     value: Values
@@ -87,33 +87,36 @@ def squares(activation: Activation, q: Values) -> Squares:
     if below is not None:
         second = (1 + below * below) / 2
         return Squares(second * q, np.full(q.shape, second))
-    distinct, back = np.unique(q, return_inverse=True)
+    distinct, inverse = np.unique(q, return_inverse=True)
     value, slope = np.empty_like(distinct), np.empty_like(distinct)
     usual = (distinct > 0) & (distinct < math.inf)
-    for places in (usual, ~usual):  # except zero, infinity and NaN, whose logarithm is not finite
-        part = distinct[places]
-        found = _interpolated if len(part) > _DIRECT else _squares
-        value[places], slope[places] = found(activation, part)
-    return Squares(value[back].reshape(q.shape), slope[back].reshape(q.shape))
+    # Zero, infinity and NaN have no finite logarithm, so they are not interpolated with the others.
+    for chosen in (usual, ~usual):
+        part = distinct[chosen]
+        compute = _interpolated if len(part) > _MAX_DIRECT else _squares
+        value[chosen], slope[chosen] = compute(activation, part)
+    return Squares(value[inverse].reshape(q.shape), slope[inverse].reshape(q.shape))
 
 
 def _squares(activation: Activation, q: Values) -> Squares:
-    line = _line()
-    found = activation.at(np.sqrt(q)[:, None] * line.z)
-    return Squares(found.value**2 @ line.weight, found.slope**2 @ line.weight)
+    nodes = _nodes()
+    response = activation.at(np.sqrt(q)[:, None] * nodes.z)
+    return Squares(response.value**2 @ nodes.weight, response.slope**2 @ nodes.weight)
 
 
 def _interpolated(activation: Activation, q: Values) -> Squares:
-    """Return the same by polynomials in ln q, with an error of about 10^-11."""
+    """Return the same from polynomials in ln q, with a relative error of about 10^-11."""
     low, high = math.log(q.min()), math.log(q.max())
     middle, half = (low + high) / 2, (high - low) / 2
 
     def logarithms(x: Any) -> Any:
-        found = _squares(activation, np.exp(middle + half * x))
-        return np.log(np.maximum(np.transpose(found), _LEAST))
+        exact = _squares(activation, np.exp(middle + half * x))
+        return np.log(np.maximum(np.transpose(exact), _SMALLEST))
 
-    factors = chebyshev.chebinterpolate(logarithms, min(24 + math.ceil(14 * half), _MOST))
-    return Squares(*np.exp(chebyshev.chebval((np.log(q) - middle) / half, factors)))
+    coefficients = chebyshev.chebinterpolate(
+        logarithms, min(24 + math.ceil(14 * half), _MAX_DEGREE)
+    )
+    return Squares(*np.exp(chebyshev.chebval((np.log(q) - middle) / half, coefficients)))
 
 
 class Moments(NamedTuple):
@@ -139,36 +142,36 @@ class Moments(NamedTuple):
 
 
 def moments(activation: Activation, q: float) -> Moments:
-    """Return the moments at a variance."""
+    """Return the moments at the variance ``q``."""
     below = activation.below
     if below is not None:
         second, fourth = (1 + below**2) / 2, (1 + below**4) / 2
         tail = fourth / second**2
         return Moments(second * q, 3 * tail, 1.0, 0.0, second, tail, 0.0)
-    line = _line()
-    found = activation.at(math.sqrt(q) * line.z)
-    square, value = _relative(found.value, line)
-    slope_square, slope = _relative(found.slope, line)
-    growth = float(value @ line.first)
+    nodes = _nodes()
+    response = activation.at(math.sqrt(q) * nodes.z)
+    square, value = _relative(response.value, nodes)
+    slope_square, slope = _relative(response.slope, nodes)
+    growth = float(value @ nodes.first)
     return Moments(
         square,
-        float(value**2 @ line.weight),
+        float(value**2 @ nodes.weight),
         growth,
-        float(value @ line.second) - growth * growth,
+        float(value @ nodes.second) - growth * growth,
         slope_square,
-        float(slope**2 @ line.weight),
-        float(slope @ line.first),
+        float(slope**2 @ nodes.weight),
+        float(slope @ nodes.first),
     )
 
 
-def _relative(values: Values, line: Line) -> tuple[float, Values]:
-    """Return the second moment of values, and their squares relative to it."""
-    mean = float(values**2 @ line.weight)
+def _relative(values: Values, nodes: Nodes) -> tuple[float, Values]:
+    """Return the second moment of values, and their squares divided by it."""
+    mean = float(values**2 @ nodes.weight)
     return mean, values**2 / mean if mean else np.zeros_like(values)
 
 
 class Joint(NamedTuple):
-    """Averages over a pair of signals.
+    """Averages over a pair of correlated signals u and v.
 
     Args:
         product: E[phi(u) phi(v)].
@@ -180,15 +183,15 @@ class Joint(NamedTuple):
 
 
 def joint(activation: Activation, q: float, c: float) -> Joint:
-    """Return averages over u and v, normal of variance ``q`` and correlation ``c``."""
+    """Return averages over u and v, which are normal with variance ``q`` and correlation ``c``."""
     c = min(1.0, max(-1.0, c))
     angle, below = math.acos(c), activation.below
     if below is not None:
         return _arccos(below, q, c)
     radius, weight = _radii()
     x, each = _half(_ANGLES)
-    # u and v are r cos(b + angle / 2) and r cos(b - angle / 2). Both are positive up to one bound
-    # of b, and both negative from another on; b and -b are alike.
+    # u = r cos(b + angle / 2) and v = r cos(b - angle / 2). For b from 0 to pi, both are positive,
+    # then their signs differ, then both are negative. b and -b give the same, hence the factor 2.
     half = (math.pi - angle) / 2
     b = np.concatenate([half * x, half + angle * x, math.pi - half * x])
     weights = 2 * np.concatenate([half * each, angle * each, half * each])
@@ -209,14 +212,14 @@ def _half(nodes: int) -> tuple[Values, Values]:
 
 @cache
 def _radii() -> tuple[Values, Values]:
-    """Return radii in the plane of two standard normals, and their weights for each angle."""
+    """Return radii in the plane of two standard normals, and their weights per unit of angle."""
     x, weight = _half(_RADII)
     radius = _REACH * x
     return radius, _REACH * weight * radius * np.exp(-0.5 * radius**2) / (2 * math.pi)
 
 
 def _arccos(below: float, q: float, c: float) -> Joint:
-    """Return the closed form for activations linear on both sides of 0: (1 - a) relu(z) + a z."""
+    """Return the averages in closed form for (1 - a) relu(z) + a z; a is the slope below 0."""
     angle = math.acos(c)
     product = (math.sin(angle) + (math.pi - angle) * c) / (2 * math.pi)
     slope_product = (math.pi - angle) / (2 * math.pi)
@@ -225,10 +228,10 @@ def _arccos(below: float, q: float, c: float) -> Joint:
 
 
 def saturated(activation: Activation, q: float) -> float:
-    """Return the share of values whose slope is under a twentieth of the steepest.
+    """Return the share of normal values at which an activation is flat.
 
     Args:
-        activation: The activation; a sigmoid is flat far out, a rectifier below zero.
+        activation: The activation. A sigmoid is flat far from zero, a rectifier below zero.
         q: Variance of the values.
     """
     slope = np.abs(activation.at(math.sqrt(q) * _quantiles()).slope)
@@ -237,7 +240,7 @@ def saturated(activation: Activation, q: float) -> float:
 
 @lru_cache(maxsize=64)
 def flat_below(activation: Activation) -> float:
-    """Return the slope under which an activation is saturated."""
+    """Return the slope below which an activation counts as flat: 5% of its steepest slope."""
     return _FLAT * float(np.abs(activation.at(np.linspace(-8.0, 8.0, 4_001)).slope).max())
 
 

@@ -1,4 +1,4 @@
-"""A chain with its generated weights in float64: forward and backward passes of a batch."""
+"""Forward and backward passes of a batch through a chain's generated weights, in float64."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from service.analysis.activation import Values
-from service.analysis.chain import EPSILON, POINTWISE_NORMS, Chain, Held, Link
+from service.analysis.chain import EPSILON, POINTWISE_NORMS, Chain, Link, LinkTensor
 from service.analysis.window import taps
 from service.catalogue.schemes import Normal
 from service.catalogue.weight import tensor
@@ -16,10 +16,11 @@ from service.recipe import Recipe
 from service.stream.pipeline import Pipeline
 
 _AXES = "OI"
+"""The letters of the axes that come first in a weight: outputs, then inputs."""
 
 
 class Weights:
-    """The generated values of a plan, a tensor at a time.
+    """The generated values of a plan, computed one tensor at a time.
 
     Args:
         plan: The plan.
@@ -31,20 +32,20 @@ class Weights:
         self.pipeline = pipeline
         self._tensors = {tensor.name: tensor for tensor in plan.tensors}
 
-    def of(self, held: Held | None) -> Values | None:
-        """Return a tensor as float64: its outputs first, then its inputs, then its window."""
-        if held is None:
+    def of(self, link_tensor: LinkTensor | None) -> Values | None:
+        """Return a link's tensor as float64, with the axes (outputs, inputs, *window)."""
+        if link_tensor is None:
             return None
-        letters, tensor = held.letters, self._tensors[held.tensor.name]
+        letters, tensor = link_tensor.letters, self._tensors[link_tensor.tensor.name]
         order = sorted(range(len(letters)), key=lambda axis: _rank(letters[axis]))
         values = np.transpose(self._read(tensor), order)
-        if held.part is None:
+        if link_tensor.part is None:
             return values
-        size = held.tensor.shape[held.letters.index("O")] // held.parts
-        return values[held.part * size : (held.part + 1) * size]
+        size = link_tensor.tensor.shape[link_tensor.letters.index("O")] // link_tensor.parts
+        return values[link_tensor.part * size : (link_tensor.part + 1) * size]
 
     def read(self, name: str) -> Values:
-        """Return a tensor as float64."""
+        """Return the tensor with this name as float64."""
         return self._read(self._tensors[name])
 
     def _read(self, tensor: PlannedTensor) -> Values:
@@ -59,7 +60,7 @@ def _rank(letter: str) -> int:
 
 
 def gaussian(seed: int, name: str, shape: tuple[int, ...], pipeline: Pipeline) -> Values:
-    """Return standard normal values, drawn by the generator from a seed and a name."""
+    """Return standard normal values that the generator draws from a seed and a name."""
     drawn = tensor(name, shape, Normal(std=1.0))
     recipe = Recipe.model_construct(seed=seed, dtype="F64", tensors=(drawn,))
     return Weights(compile(recipe), pipeline).read(name)
@@ -69,16 +70,16 @@ class Pass(NamedTuple):
     """A forward pass of a batch through a chain.
 
     Args:
-        entered: The input of each link, before its activation; (batch, *places, channels).
-        left: Its output, or the stream that the output was added to.
+        inputs: The input of each link, before its activation; (batch, *places, channels).
+        outputs: The output of each link, or the stream after the output was added to it.
     """
 
-    entered: list[Values]
-    left: list[Values]
+    inputs: list[Values]
+    outputs: list[Values]
 
 
 Apply = Callable[[Link, Values], Values]
-"""From a link and its input, after the activation, to its output."""
+"""A function that returns the output of a link, given its input after the activation."""
 
 
 def forward(chain: Chain, signal: Values, apply: Apply) -> Pass:
@@ -86,20 +87,20 @@ def forward(chain: Chain, signal: Values, apply: Apply) -> Pass:
 
     Args:
         chain: The links.
-        signal: (batch, *places, channels).
-        apply: Applies a link.
+        signal: The batch, (batch, *places, channels).
+        apply: Applies a link to its input.
     """
-    entered, left = [], []
+    inputs, outputs = [], []
     stream = signal
     for link in chain.links:
         if link.opens:
             stream = signal
-        entered.append(signal)
+        inputs.append(signal)
         signal = apply(link, link.before.at(signal).value)
         if link.closes:
             signal = stream + chain.scale * signal
-        left.append(signal)
-    return Pass(entered, left)
+        outputs.append(signal)
+    return Pass(inputs, outputs)
 
 
 def backward(chain: Chain, weights: Weights, passed: Pass, gradient: Values) -> Iterator[Values]:
@@ -107,26 +108,26 @@ def backward(chain: Chain, weights: Weights, passed: Pass, gradient: Values) -> 
 
     Args:
         chain: The links.
-        weights: Their weights.
+        weights: The weights of the links.
         passed: The forward pass.
-        gradient: The gradient at the end, of the output's shape.
+        gradient: The gradient at the end of the chain, of the output's shape.
     """
     stream = gradient
-    for link, entered in zip(reversed(chain.links), reversed(passed.entered), strict=True):
+    for link, values in zip(reversed(chain.links), reversed(passed.inputs), strict=True):
         yield gradient
         if link.closes:
             stream, gradient = gradient, chain.scale * gradient
-        response = link.before.at(entered)
+        response = link.before.at(values)
         gradient = _transposed(link, weights, gradient, response.value) * response.slope
         if link.opens:
             gradient = stream + gradient
 
 
-def applied(weights: Weights, link: Link, values: Values) -> Values:
-    """Return the output of a link."""
+def apply_link(weights: Weights, link: Link, values: Values) -> Values:
+    """Return the output of a link, given its input after the activation."""
     weight, bias = weights.of(link.weight), weights.of(link.bias)
     if link.has_weights:
-        assert weight is not None  # noqa: S101 - a link with weights has them
+        assert weight is not None  # noqa: S101 - never None if has_weights
         values = linear(link, weight, values)
     else:
         values, _ = _normalized(link, values)
@@ -140,7 +141,7 @@ def linear(link: Link, weight: Values, values: Values) -> Values:
     Args:
         link: A layer with weights.
         weight: (outputs, inputs, *window).
-        values: (batch, *places, channels).
+        values: The input after the activation, (batch, *places, channels).
     """
     if link.kind == "linear":
         return _flat(link, values) @ weight.T
@@ -167,7 +168,7 @@ def _grouped(values: Values, weight: Values, groups: int) -> Values:
 
 
 def _transposed(link: Link, weights: Weights, gradient: Values, values: Values) -> Values:
-    """Return the gradient at a link's input, of ``values`` there."""
+    """Return the gradient at a link's input ``values``, given the gradient at its output."""
     weight = weights.of(link.weight)
     if not link.has_weights:
         return _normalized_back(link, gradient if weight is None else gradient * weight, values)
@@ -176,8 +177,8 @@ def _transposed(link: Link, weights: Weights, gradient: Values, values: Values) 
         flat = gradient @ weight
         if not link.channels_first or not link.places:
             return flat.reshape(values.shape)
-        turned = flat.reshape(len(flat), values.shape[-1], *link.places)
-        return np.moveaxis(turned, 1, -1)
+        channels_first = flat.reshape(len(flat), values.shape[-1], *link.places)
+        return np.moveaxis(channels_first, 1, -1)
     out = np.zeros_like(values)
     for tap, outputs, inputs in taps(link.window, link.places):
         out[:, *inputs] += _grouped_back(gradient[:, *outputs], weight[tap], link.groups)
@@ -189,8 +190,8 @@ def _grouped_back(gradient: Values, weight: Values, groups: int) -> Values:
     return _grouped(gradient, each.reshape(-1, each.shape[2]), groups)
 
 
-def _spanned(link: Link, values: Values) -> tuple[Values, tuple[int, ...]]:
-    """Return values and the axes over which a norm averages; groups have an axis of their own."""
+def _grouped_for(link: Link, values: Values) -> tuple[Values, tuple[int, ...]]:
+    """Return values and the axes that a norm averages over; a group norm gets an axis of groups."""
     last = values.ndim - 1
     if link.type in POINTWISE_NORMS:
         return values, (last,)
@@ -199,31 +200,31 @@ def _spanned(link: Link, values: Values) -> tuple[Values, tuple[int, ...]]:
             return values, tuple(range(last))
         case "instance_norm":
             return values, tuple(range(1, last)) or (last,)
-    cut = values.reshape(*values.shape[:-1], link.groups, -1)
-    return cut, (*range(1, last), last + 1)
+    grouped = values.reshape(*values.shape[:-1], link.groups, -1)
+    return grouped, (*range(1, last), last + 1)
 
 
 def _normalized(link: Link, values: Values) -> tuple[Values, Values]:
-    """Return normalized values and their divisors; groups have an axis of their own."""
-    cut, axes = _spanned(link, values)
-    centre = 0.0 if link.type == "rms_norm" else cut.mean(axes, keepdims=True)
-    size = np.sqrt(((cut - centre) ** 2).mean(axes, keepdims=True) + EPSILON)
-    return ((cut - centre) / size).reshape(values.shape), size
+    """Return normalized values and divisors; a group norm's divisors have an axis of groups."""
+    grouped, axes = _grouped_for(link, values)
+    mean = 0.0 if link.type == "rms_norm" else grouped.mean(axes, keepdims=True)
+    divisor = np.sqrt(((grouped - mean) ** 2).mean(axes, keepdims=True) + EPSILON)
+    return ((grouped - mean) / divisor).reshape(values.shape), divisor
 
 
 def _normalized_back(link: Link, gradient: Values, values: Values) -> Values:
-    normalized, size = _normalized(link, values)
-    cut, axes = _spanned(link, gradient)
-    along, _ = _spanned(link, normalized)
-    rest = cut - along * (cut * along).mean(axes, keepdims=True)
+    normalized, divisor = _normalized(link, values)
+    grouped, axes = _grouped_for(link, gradient)
+    direction, _ = _grouped_for(link, normalized)
+    rest = grouped - direction * (grouped * direction).mean(axes, keepdims=True)
     if link.type != "rms_norm":
-        rest = rest - cut.mean(axes, keepdims=True)
-    found: Values = (rest / size).reshape(values.shape)
-    return found
+        rest = rest - grouped.mean(axes, keepdims=True)
+    back: Values = (rest / divisor).reshape(values.shape)
+    return back
 
 
 def shape_of(chain: Chain, batch: int) -> tuple[int, ...]:
-    """Return the shape of a batch that enters a chain: (batch, *places, channels)."""
+    """Return the shape of a chain's input: (batch, *places, channels)."""
     first = chain.links[0]
     channels = first.inputs // (math.prod(first.places) if first.kind == "linear" else 1)
     return (batch, *first.places, channels)

@@ -1,4 +1,4 @@
-"""Requests for an analysis: a recipe whose layers follow each other, and what is between them."""
+"""The requests of the analysis, as models that validate them."""
 
 import json
 from collections.abc import Iterator
@@ -13,13 +13,16 @@ from service.errors import InvalidRecipe, MalformedRecipe, Problem
 from service.limits import Limits
 from service.recipe import Recipe, document_of, parse
 
-MOST_COMPARED = 8
+MAX_COMPARED = 8
+"""Largest number of inits to compare in one request."""
 
 
 class Input(Strict):
     """The input of the chain."""
 
-    variance: Annotated[float, Field(gt=0)] = Field(1.0, description="variance of every input")
+    variance: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="variance of every input value"
+    )
     size: tuple[Annotated[int, Field(ge=1, le=4096)], ...] | None = Field(
         None,
         description="size of images or sequences before convolutions; default: 32 for each axis",
@@ -35,16 +38,16 @@ class Pairs(Input):
 
 
 class Measure(Strict):
-    """A batch passed through the generated weights, forward and backward."""
+    """A forward and backward pass of a batch through the generated weights."""
 
     batch: Annotated[int, Field(ge=2, le=4096)] = Field(64, description="number of examples")
     seeds: Annotated[int, Field(ge=1, le=64)] = Field(
-        1, description="number of networks: with the recipe's seed and the seeds after it"
+        1, description="number of networks; their seeds are the recipe's seed and those after it"
     )
 
 
 class Chain(Strict):
-    """A recipe whose layers are a chain, and what is between the layers."""
+    """A recipe whose layers follow each other, with its input and activations."""
 
     recipe: dict[str, Any] = Field(description="a recipe, as for POST /v1/weights")
     activation: StatedActivation | Annotated[tuple[StatedActivation, ...], Field(min_length=1)] = (
@@ -54,7 +57,7 @@ class Chain(Strict):
         )
     )
     residual_scale: Annotated[float, Field(ge=0)] = Field(
-        1.0, description="factor of residual branches (layers that state branch)"
+        1.0, description="factor of every residual branch (layers with branch)"
     )
     input: Input = Field(Input(), description="the input of the chain")
 
@@ -68,8 +71,8 @@ class Question(Chain):
     """The request of ``POST /v1/analysis``."""
 
     input: Pairs = Field(Pairs(), description="the input of the chain")
-    compare: Annotated[tuple[Init, ...], Field(max_length=MOST_COMPARED)] = Field(
-        (), description="inits to compare, each for all weights"
+    compare: Annotated[tuple[Init, ...], Field(max_length=MAX_COMPARED)] = Field(
+        (), description="inits to compare; each is used for all weights"
     )
     measure: Measure | None = Field(None, description="what to measure; default: theory only")
 
@@ -85,46 +88,46 @@ class Calibration(Chain):
     batch: Annotated[int, Field(ge=2, le=4096)] = Field(256, description="number of examples")
 
 
-Asked = TypeVar("Asked", bound=Chain)
+Request = TypeVar("Request", bound=Chain)
 
 
-def ask(kind: type[Asked], text: bytes, limits: Limits) -> tuple[Asked, Recipe]:
-    """Return a request and its recipe.
+def parse_request(kind: type[Request], text: bytes, limits: Limits) -> tuple[Request, Recipe]:
+    """Parse a request and its recipe.
 
     Args:
-        kind: The kind of request.
-        text: JSON.
+        kind: The class of the request.
+        text: The request, JSON.
         limits: The limits.
 
     Raises:
-        RecipeTooLarge: More text than ``max_body_bytes``.
-        MalformedRecipe: Not strict JSON.
-        InvalidRecipe: JSON that does not fit the request, or its recipe does not.
+        RecipeTooLarge: The request is longer than ``max_body_bytes``.
+        MalformedRecipe: The request is not strict JSON.
+        InvalidRecipe: The request or its recipe is invalid.
     """
-    asked = document_of(kind, text, limits)
+    request = document_of(kind, text, limits)
     with within("/recipe"):
-        return asked, parse(_text(asked.recipe), limits)
+        return request, parse(_text(request.recipe), limits)
 
 
 def _text(recipe: dict[str, Any]) -> bytes:
     try:
         return json.dumps(recipe, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise MalformedRecipe("not Unicode: a lone surrogate") from None
+        raise MalformedRecipe("not Unicode: it contains a lone surrogate") from None
 
 
 @contextmanager
-def within(place: str) -> Iterator[None]:
+def within(prefix: str) -> Iterator[None]:
     """Prefix the JSON Pointers of errors that are raised in the block.
 
     Args:
-        place: JSON Pointer to the part of the document.
+        prefix: JSON Pointer to the part of the request that the block handles.
 
     Raises:
-        InvalidRecipe: The errors raised inside, with longer pointers.
+        InvalidRecipe: The errors raised in the block, with prefixed pointers.
     """
     try:
         yield
     except InvalidRecipe as error:
-        problems = [Problem(place + each.pointer, each.detail) for each in error.problems]
+        problems = [Problem(prefix + each.pointer, each.detail) for each in error.problems]
         raise InvalidRecipe(problems) from None

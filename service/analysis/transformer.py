@@ -1,7 +1,7 @@
 """Transformers as chains: the residual stream, and what each branch adds to it.
 
-Attention passes on the values of the tokens that it attends to, here of a single token. The average
-over several different tokens is smaller, so the result is an upper bound.
+The analysis assumes that attention attends to a single token and passes on its value. The average
+of the values of several different tokens is smaller, so the result is an upper bound.
 
 Source: Radford et al. 2019, section 2.3 (residual weights times 1/sqrt(N)):
 https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from service.analysis.activation import Activation
-from service.analysis.chain import Held, Link
+from service.analysis.chain import Link, LinkTensor
 from service.catalogue.model_schemes.role import Role, RoleName
 from service.catalogue.models import config_of, model_of
 from service.errors import InvalidRecipe, Problem
@@ -22,29 +22,32 @@ from service.plan import PlannedTensor
 from service.recipe import Recipe
 
 _BLOCK: list[RoleName] = ["value", "out", "ffn_in", "ffn_out"]
-"""The matrices through which a signal passes; queries and keys only select it."""
+"""The matrices that a signal passes; queries and keys only select tokens."""
 
 _BEFORE, _AFTER = {"gpt2", "vit"}, {"bert"}
-"""Families by the position of norms: at the beginning of a branch, or after it on the stream."""
+"""Families with a norm at the beginning of each branch, and with a norm after the branch."""
 
 _ACTIVATIONS = {"relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh"}
-"""Activations by their name in configs; all others are variants of gelu."""
+"""Activations by their names in configs; all other names are variants of gelu."""
 
 _POINTER = "/recipe/model"
 
 
 def stream_of(recipe: Recipe, tensors: Mapping[str, PlannedTensor]) -> float:
-    """Return the variance of a model's residual stream at its beginning: the sum of all tables."""
+    """Return the variance of the residual stream before the first block.
+
+    It is the sum of the second moments of all embedding tables.
+    """
     tables = {
         weight.tensor.name
         for weight in model_of(recipe.model or {}).weights()
         if any(role.name in ("embedding", "position") for role in weight.roles)
     }
-    return math.fsum(Held(tensors[name], "").square for name in sorted(tables))
+    return math.fsum(LinkTensor(tensors[name], "").square for name in sorted(tables))
 
 
 def activation_of(recipe: Recipe) -> Activation:
-    """Return the activation in a model's config."""
+    """Return the activation that a model's config names."""
     config = config_of(recipe.model or {})
     named = config.get("activation_function", config.get("hidden_act", "gelu"))
     return Activation.model_validate({"name": _ACTIVATIONS.get(str(named), "gelu")})
@@ -61,18 +64,18 @@ def links_of(
         activation: The activation inside the blocks.
 
     Raises:
-        InvalidRecipe: The model is not a chain.
+        InvalidRecipe: The model does not form a chain.
     """
     family = str(config_of(recipe.model or {}).get("model_type"))
     if family not in _BEFORE | _AFTER:
         known = ", ".join(sorted(_BEFORE | _AFTER))
-        raise _no_chain(f"{family} is no chain of linear layers; of models, {known} are")
+        raise _no_chain(f"a {family} model cannot be analysed; the families that can: {known}")
     links: list[Link] = []
     for depth, block in groupby(_matrices(recipe), key=lambda matrix: matrix.role.depth):
-        found = list(block)
-        if [matrix.role.name for matrix in found] != _BLOCK:
-            raise _no_chain(f"block {depth} has more than attention and two linear layers")
-        value, out, widening, narrowing = (_link(matrix, tensors) for matrix in found)
+        matrices = list(block)
+        if [matrix.role.name for matrix in matrices] != _BLOCK:
+            raise _no_chain(f"block {depth} is not one attention and two linear layers")
+        value, out, widening, narrowing = (_link(matrix, tensors) for matrix in matrices)
         links += _branch(value, out, is_before=family in _BEFORE)
         links += _branch(
             widening, replace(narrowing, before=activation), is_before=family in _BEFORE
@@ -83,7 +86,7 @@ def links_of(
 
 
 class _Matrix(NamedTuple):
-    """A matrix of a block: a tensor, or one of the parts of a packed one."""
+    """A matrix of a block: a tensor, or one part of a packed tensor."""
 
     role: Role
     name: str
@@ -111,8 +114,8 @@ def _link(matrix: _Matrix, tensors: Mapping[str, PlannedTensor]) -> Link:
         matrix.role.name,
         inputs,
         outputs // matrix.parts,
-        weight=Held(tensor, letters, matrix.part, matrix.parts),
-        bias=Held(biases, "O", matrix.part, matrix.parts) if biases else None,
+        weight=LinkTensor(tensor, letters, matrix.part, matrix.parts),
+        bias=LinkTensor(biases, "O", matrix.part, matrix.parts) if biases else None,
     )
 
 
@@ -125,4 +128,4 @@ def _branch(first: Link, last: Link, *, is_before: bool) -> list[Link]:
 
 
 def _no_chain(detail: str) -> InvalidRecipe:
-    return InvalidRecipe([Problem(_POINTER, f"{detail}: state the layers of one, to see it")])
+    return InvalidRecipe([Problem(_POINTER, f"{detail}: state the layers of a chain instead")])

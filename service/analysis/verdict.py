@@ -1,7 +1,7 @@
-"""Verdicts: what the curves of a chain mean, in words, and which of the usual schemes suits it.
+"""Verdicts: what the curves of a chain mean, in words, and which usual scheme suits it.
 
-A network starts to train while signals and gradients stay within some six depth scales, a factor of
-e^6, over its depth.
+A network starts to train if signals and gradients change by less than about six depth scales, a
+factor of e^6, over its depth.
 
 Source: Schoenholz et al. 2017, section 6: https://arxiv.org/abs/1611.01232
 """
@@ -16,22 +16,22 @@ from service.catalogue.layers.defaults import TORCH
 from service.catalogue.schemes import AnyScheme, Critical, Kaiming, LeCun, Xavier, Zeros
 
 _TRAINABLE = 6.0
-"""Largest change of ln q, or of the gradient's logarithm, in a network that trains: e^6."""
+"""Largest change of ln q, or of ln gradient^2, in a network that trains: a factor of e^6."""
 
 _KEPT = math.log(10)
-"""Change of ln q up to which a verdict says that signals keep their size."""
+"""Change of ln q, or of ln gradient^2, below which a verdict says that the size is kept."""
 
 _ALIKE = 0.9999
-"""Correlation above which two examples are the same for the following layers."""
+"""Correlation above which the last layer cannot tell two examples apart."""
 
 
 class Usual(NamedTuple):
-    """A usual scheme.
+    """A commonly used scheme.
 
     Args:
-        label: Its name.
-        init: The init of weights.
-        bias_init: The init of biases.
+        label: Its label in the response.
+        init: The init of the weights.
+        bias_init: The init of the biases.
     """
 
     label: str
@@ -43,7 +43,7 @@ def usual(chain: Chain) -> list[Usual]:
     """Return the usual schemes for a chain, including those for its most frequent activation."""
     activation = Counter(chain.after).most_common(1)[0][0]
     zeros = Zeros()
-    found = [
+    schemes = [
         Usual("xavier_normal", Xavier(distribution="normal"), zeros),
         Usual("kaiming_normal", Kaiming(distribution="normal"), zeros),
         Usual("lecun_normal", LeCun(distribution="normal"), zeros),
@@ -51,16 +51,16 @@ def usual(chain: Chain) -> list[Usual]:
     ]
     if activation.name in ("tanh", "selu"):
         gained = Xavier(gain=activation.name, distribution="normal")
-        found.append(Usual(f"xavier_normal, gain {activation.name}", gained, zeros))
+        schemes.append(Usual(f"xavier_normal, gain {activation.name}", gained, zeros))
     if activation.name == "leaky_relu":
         slope = activation.below or 0.0
         leaky = Kaiming(nonlinearity="leaky_relu", negative_slope=slope, distribution="normal")
-        found.insert(0, Usual(f"kaiming_normal, slope {slope:g}", leaky, zeros))
+        schemes.insert(0, Usual(f"kaiming_normal, slope {slope:g}", leaky, zeros))
     if activation.name in ("gelu", "silu"):
         weights = Critical(nonlinearity=activation.name)
         biases = Critical(nonlinearity=activation.name, bias=True)
-        found.append(Usual(f"critical, {activation.name}", weights, biases))
-    return found
+        schemes.append(Usual(f"critical, {activation.name}", weights, biases))
+    return schemes
 
 
 class Change(NamedTuple):
@@ -69,8 +69,9 @@ class Change(NamedTuple):
     Args:
         signal: Change of ln q, from the first layer to the last.
         gradient: Change of ln gradient^2, from the last layer to the first.
-        spread: Largest difference of either between any two layers; inf if one is zero.
-        alike: Whether any two examples have the same output.
+        spread: Largest difference of ln q, or of ln gradient^2, between any two layers; inf if one
+            is not finite.
+        alike: Whether any two examples give the same output.
     """
 
     signal: float
@@ -85,11 +86,11 @@ class Change(NamedTuple):
 
 
 def change_of(theory: Mapping[str, Any], on_stream: Sequence[bool]) -> Change:
-    """Return the change of curves.
+    """Return how a chain changes signals and gradients.
 
     Args:
-        theory: The curves, `curves.theory_curves`.
-        on_stream: The layers that count: those on the residual stream.
+        theory: The chain's curves, from `curves.theory_curves`.
+        on_stream: For each layer, whether it is on the residual stream; other layers do not count.
     """
     ln_q, ln_gradient = (
         [value for value, counts in zip(theory[name], on_stream, strict=True) if counts]
@@ -114,37 +115,37 @@ def _change(first: float, last: float) -> float:
 
 
 def verdict(change: Change, depth: int, best: tuple[str, Change]) -> str:
-    """Return a sentence about a chain: what it does, and which scheme would do better.
+    """Return what a chain does to signals and gradients, and which scheme would do better.
 
     Args:
-        change: How it changes signals and gradients.
+        change: How the chain changes signals and gradients.
         depth: Number of layers with weights.
-        best: The best of the usual schemes, and its change.
+        best: The label of the best usual scheme, and its change.
     """
     layers = f"over {depth} layers" if depth > 1 else "in its only layer"
-    said = _said(change, layers)
+    summary = _summary(change, layers)
     if change.trains:
-        return f"{said}: this network starts to train."
-    name, theirs = best
-    if theirs.trains:
-        return f"{said}: this network does not start to train. {name} keeps them."
-    if theirs.spread >= change.spread:
+        return f"{summary}: this network starts to train."
+    name, best_change = best
+    if best_change.trains:
+        return f"{summary}: this network does not start to train. {name} keeps them."
+    if best_change.spread >= change.spread:
         return (
-            f"{said}: this network does not start to train, and no usual scheme does better at"
-            " this depth. Fewer layers, a normalization, residual branches or another activation"
-            " would."
+            f"{summary}: this network does not start to train, and no usual scheme does better at"
+            " this depth. Use fewer layers, a normalization, residual branches or another"
+            " activation."
         )
     return (
-        f"{said}: this network does not start to train. {name} is the best of the usual schemes;"
-        f" with it {_said(theirs, layers).lower()}."
+        f"{summary}: this network does not start to train. {name} is the best of the usual schemes."
+        f" With it, {_summary(best_change, layers).lower()}."
     )
 
 
-def _said(change: Change, layers: str) -> str:
-    signal, gradient = _moved(change.signal), _moved(change.gradient)
+def _summary(change: Change, layers: str) -> str:
+    signal, gradient = _in_words(change.signal), _in_words(change.gradient)
     if not signal and not gradient:
         kept = f"Signals and gradients keep their size {layers}"
-        return f"{kept}, but any two inputs come out alike" if change.alike else kept
+        return f"{kept}, but any two inputs give the same output" if change.alike else kept
     parts = []
     if signal:
         parts.append(f"the variance of signals {signal}")
@@ -154,10 +155,10 @@ def _said(change: Change, layers: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _moved(change: float) -> str:
-    """Return a change in words; empty for one within a factor of ten."""
+def _in_words(change: float) -> str:
+    """Return a change in words; an empty string for a change by less than a factor of ten."""
     if abs(change) < _KEPT:
         return ""
     if math.isinf(change):
-        return "falls to zero" if change < 0 else "passes all bounds"
+        return "falls to zero" if change < 0 else "overflows"
     return f"{'grows' if change > 0 else 'shrinks'} by 10^{abs(change) / math.log(10):.1f}"

@@ -1,4 +1,4 @@
-"""Windows of convolutions over maps: sums with zero padding, forward and backward."""
+"""Sums over the windows of convolutions with zero padding, forward and backward."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ Cut = tuple[slice, ...]
 
 
 def padding(window: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the zeros before and after each axis for an output as large as its input.
+    """Return the zeros before and after each axis with which an image keeps its size.
 
     >>> padding((3, 4))
     [(1, 1), (1, 2)]
@@ -22,11 +22,11 @@ def padding(window: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def taps(window: Sequence[int], places: Sequence[int]) -> Iterator[tuple[Any, Cut, Cut]]:
-    """Yield indices for each tap that covers more than zeros: weights, outputs, inputs.
+    """Yield, for each tap that covers a part of the image, indices of weights, outputs and inputs.
 
     Args:
-        window: Sizes of the kernel.
-        places: Sizes of the image.
+        window: Size of the kernel for each axis.
+        places: Size of the image for each axis.
 
     >>> for weights, outputs, inputs in taps([2], [4]):
     ...     print(weights, outputs, inputs)
@@ -34,12 +34,12 @@ def taps(window: Sequence[int], places: Sequence[int]) -> Iterator[tuple[Any, Cu
     (Ellipsis, 1) (slice(0, 3, None),) (slice(1, 4, None),)
     """
     before = [zeros for zeros, _ in padding(window)]
-    near = [
+    reaching = [
         range(max(0, zeros - length + 1), min(size, zeros + length))
         for size, zeros, length in zip(window, before, places, strict=True)
     ]
-    for index in np.ndindex(*map(len, near)):
-        tap = tuple(each[at] for each, at in zip(near, index, strict=True))
+    for index in np.ndindex(*map(len, reaching)):
+        tap = tuple(each[at] for each, at in zip(reaching, index, strict=True))
         shifts = [at - zeros for at, zeros in zip(tap, before, strict=True)]
         ends = list(zip(shifts, places, strict=True))
         outputs = tuple(slice(max(0, -shift), length - max(0, shift)) for shift, length in ends)
@@ -47,38 +47,43 @@ def taps(window: Sequence[int], places: Sequence[int]) -> Iterator[tuple[Any, Cu
         yield (..., *tap), outputs, inputs
 
 
-def summed(link: Link, square: Values) -> Values:
+def sum_over_fan_in(link: Link, square: Values) -> Values:
     """Return the sum of the inputs' second moments over the fan_in of each output.
 
     Args:
         link: A layer with weights.
-        square: Second moments at the link's positions.
+        square: Second moments at the positions of the inputs.
     """
     if link.kind == "linear":
         return np.asarray(link.inputs * square.mean())
     return link.inputs // link.groups * _weight(link) * _sums(square, padding(link.taps))
 
 
-def spread_back(link: Link, square: Values) -> Values:
-    """Return the sum of the outputs' mean squares over the fan_out of each input.
+def sum_over_fan_out(link: Link, square: Values) -> Values:
+    """Return the sum of the gradients' mean squares over the fan_out of each input.
 
     Args:
         link: A layer with weights.
-        square: Mean squares of gradients at the outputs.
+        square: Mean squares of the gradients at the outputs.
     """
     if link.kind == "linear":
         return np.full(link.places, link.outputs * float(square.mean()))
-    turned = [(after, before) for before, after in padding(link.taps)]
-    return link.outputs // link.groups * _weight(link) * _sums(square, turned)
+    mirrored = [(after, before) for before, after in padding(link.taps)]
+    return link.outputs // link.groups * _weight(link) * _sums(square, mirrored)
 
 
 def _weight(link: Link) -> int:
-    """Return how many taps each drawn one stands for: more than one if others are zero."""
+    """Return the number of kernel taps per drawn tap: more than 1 if the other taps are zero."""
     return math.prod(link.window) // math.prod(link.taps)
 
 
 def _sums(values: Values, reach: Sequence[tuple[int, int]]) -> Values:
-    """Return sums over windows that extend this far before and after, an axis at a time."""
+    """Return sums over windows, one axis after the other.
+
+    Args:
+        values: A map.
+        reach: How far the window extends before and after each position, for each axis.
+    """
     for axis, (before, after) in enumerate(reach):
         length = values.shape[axis]
         at = np.arange(length)

@@ -1,4 +1,4 @@
-"""Networks of 50 layers, 512 wide: theory and the mean of 8 of each; printed as JSON."""
+"""Theory and measurement (mean of 8) of networks with 50 layers of width 512, printed as JSON."""
 
 import json
 from typing import Any, NamedTuple
@@ -10,18 +10,18 @@ class Case(NamedTuple):
     """A chain of 50 layers.
 
     Args:
-        init: Of weights.
-        activation: After every layer.
-        is_reliable: Whether one network is near the mean of all.
-        layer: What every layer has beside that.
-        asked: What the question has.
+        init: The init of the weights.
+        activation: The activation after every layer.
+        is_reliable: Whether a single network is expected near the mean.
+        layer: Further members of every layer.
+        members: Further members of the request.
     """
 
     init: Any
     activation: str
     is_reliable: bool
     layer: dict[str, Any]
-    asked: dict[str, Any]
+    members: dict[str, Any]
 
 
 _GELU = {"scheme": "critical", "nonlinearity": "gelu"}
@@ -42,12 +42,12 @@ CASES = {
 
 def answers() -> dict[str, Any]:
     """Return the curves of every case."""
-    found = {}
+    curves = {}
     for name, case in CASES.items():
         recipe = recipe_of(dense(50, 512, **case.layer), case.init) | {"dtype": "F32"}
-        asked = {"activation": case.activation, "measure": {"batch": 16, "seeds": 8}}
-        found[name] = analysed(recipe, **asked, **case.asked)["curves"][0]
-    return found
+        members = {"activation": case.activation, "measure": {"batch": 16, "seeds": 8}}
+        curves[name] = analysed(recipe, **members, **case.members)["curves"][0]
+    return curves
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the tests of the analysis share: chains, questions, answers, and integrals by mpmath."""
+"""Shared by the tests of the analysis: recipes, requests, responses, and integrals by mpmath."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from service.analysis.activation import Activation, ActivationName
 from service.analysis.chain import Chain
 from service.analysis.links import chain_of
 from service.analysis.network import Weights
-from service.analysis.question import Question, ask
+from service.analysis.question import Question, parse_request
 from service.backends import kernel
 from service.stream.pipeline import Pipeline
 
@@ -81,26 +81,26 @@ def normal(variance: float) -> dict[str, Any]:
     return {"scheme": "normal", "std": variance**0.5}
 
 
-def asked(recipe: Any, **members: Any) -> bytes:
+def request_of(recipe: Any, **members: Any) -> bytes:
     return json.dumps({"recipe": recipe, **members}).encode()
 
 
 def analysed(recipe: Any, limits: Any = LIMITS, **members: Any) -> dict[str, Any]:
-    """Return an answer, which must be JSON."""
-    found = analyse(asked(recipe, **members), limits, PIPELINE)
-    written = json.dumps(found, allow_nan=False)
-    return dict(json.loads(written))
+    """Return the response to an analysis, after checking that it is valid JSON."""
+    response = analyse(request_of(recipe, **members), limits, PIPELINE)
+    text = json.dumps(response, allow_nan=False)
+    return dict(json.loads(text))
 
 
 def calibrated(recipe: Any, **members: Any) -> dict[str, Any]:
-    found = calibrate(asked(recipe, **members), LIMITS, PIPELINE)
-    return dict(json.loads(json.dumps(found, allow_nan=False)))
+    response = calibrate(request_of(recipe, **members), LIMITS, PIPELINE)
+    return dict(json.loads(json.dumps(response, allow_nan=False)))
 
 
-def refused(recipe: Any, ask: Any = analysed, **members: Any) -> dict[str, str]:
-    """Return what is wrong with a request, by pointer; empty if nothing is."""
+def refused(recipe: Any, send: Any = analysed, **members: Any) -> dict[str, str]:
+    """Return the error messages for a request by pointer; empty if it is valid."""
     try:
-        ask(recipe, **members)
+        send(recipe, **members)
     except service.InvalidRecipe as error:
         return {problem.pointer: problem.detail for problem in error.problems}
     return {}
@@ -108,7 +108,7 @@ def refused(recipe: Any, ask: Any = analysed, **members: Any) -> dict[str, str]:
 
 def chain(recipe: Any, **members: Any) -> tuple[Chain, Weights]:
     """Return a chain and its weights."""
-    question, parsed = ask(Question, asked(recipe, **members), LIMITS)
+    question, parsed = parse_request(Question, request_of(recipe, **members), LIMITS)
     plan = service.compile(parsed)
     return chain_of(question, parsed, plan, LIMITS), Weights(plan, PIPELINE)
 
@@ -133,7 +133,7 @@ _PHI: dict[str, tuple[Callable[[Real], Real], Callable[[Real], Real]]] = {
 
 
 def phi(activation: Activation, order: int = 0) -> Callable[[Real], Real]:
-    """Return an activation, or its slope, written once more for mpmath."""
+    """Return an activation, or its slope for order 1, implemented with mpmath."""
     if activation.name == "leaky_relu":
         slope = _BELOW if activation.negative_slope is None else activation.negative_slope
         return (lambda z: z if z > 0 else slope * z, lambda z: 1 if z > 0 else slope)[order]
@@ -148,14 +148,14 @@ def phi(activation: Activation, order: int = 0) -> Callable[[Real], Real]:
 
 
 def mean(function: Callable[[Real], Real], q: Real) -> Real:
-    """Return the average over a normal of variance q, by mpmath."""
+    """Return the average over a normal distribution of variance q, by mpmath."""
     root = mpmath.sqrt(q)
     ends = [-12, -2, -0.1, 0, 0.1, 2, 12]
     return mpmath.quad(lambda x: function(root * x) * mpmath.npdf(x), ends)
 
 
 def power(function: Callable[[Real], Real], exponent: int, size: Real = 1) -> Any:
-    """Return a function's power, of its values in units of ``size``."""
+    """Return the function (f(z) / size) ** exponent."""
     return lambda z: (function(z) / size) ** exponent
 
 

@@ -1,4 +1,4 @@
-"""Activations: their values and slopes are those of torch and of the formulas, however far out."""
+"""Activations: their values and slopes match torch and the formulas, also far from zero."""
 
 import mpmath
 import numpy as np
@@ -41,7 +41,7 @@ def test_value_or_slope_is_not_the_formula(activation: Activation) -> None:
     with mpmath.workdps(40):
         for order, values in enumerate(found):
             exact = [float(phi(activation, order)(mpmath.mpf(float(z)))) for z in points]
-            # A slope of tanh far out is the difference of two numbers that are nearly 1.
+            # Far from zero, tanh's slope is a difference of two numbers close to 1; hence atol.
             np.testing.assert_allclose(values, exact, rtol=1e-13, atol=1e-15)
 
 

@@ -1,4 +1,4 @@
-"""The answer as a whole: its form, huge and tiny numbers, and random chains."""
+"""The whole response: its form, huge and tiny numbers, and random chains."""
 
 import math
 from typing import Any
@@ -15,13 +15,13 @@ from tests.analysis.support import (
     NAMES,
     PIPELINE,
     analysed,
-    asked,
     calibrated,
     conv,
     dense,
     norm,
     recipe_of,
     refused,
+    request_of,
 )
 
 LISTS = {"ln_q", "ln_gradient", "correlation", "chi", "chi_c", "saturated"}
@@ -55,7 +55,7 @@ def test_form_of_the_answer_is_another() -> None:
 
 
 def test_answer_twice_is_not_the_same() -> None:
-    text = asked(recipe_of(dense(3, 16)), measure={"batch": 4}, compare=["orthogonal"])
+    text = request_of(recipe_of(dense(3, 16)), measure={"batch": 4}, compare=["orthogonal"])
     assert analyse(text, LIMITS, PIPELINE) == analyse(text, LIMITS, PIPELINE)
 
 
@@ -77,7 +77,7 @@ HUGE: list[tuple[str, Any, dict[str, Any]]] = [
 def test_vast_number_ends_in_an_error(
     name: str, init: Any, members: dict[str, Any], activation: str
 ) -> None:
-    """No warning either: the suite takes each for an error."""
+    """There is no warning either: the suite turns warnings into errors."""
     extra = {"branch": [1, 1]} if "branches" in name else {}
     members = {**members, "activation": activation, "measure": {"batch": 3}, "compare": ["zeros"]}
     for layers in (dense(4, 8, bias=True, **extra), conv(3, 4, 2, **extra)):
@@ -105,8 +105,8 @@ def test_relu_under_xavier_at_depth_1000_is_lost() -> None:
 
 def test_rule_of_a_fan_of_zero_ends_in_an_error() -> None:
     rules = [{"match": "*", "fan": {"in": 0, "out": 0}}]
-    text = asked(recipe_of(dense(2, 8), "zeros", rules=rules))
-    with pytest.raises(service.InvalidRecipe, match="/recipe: no usual scheme suits"):
+    text = request_of(recipe_of(dense(2, 8), "zeros", rules=rules))
+    with pytest.raises(service.InvalidRecipe, match="/recipe: no usual scheme fits"):
         analyse(text, LIMITS, PIPELINE)
 
 
@@ -122,7 +122,7 @@ inits = st.sampled_from(
 
 @st.composite
 def questions(draw: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a recipe whose layers follow each other, most often, and what is asked of it."""
+    """Return a recipe, most often with layers that follow each other, and a request's members."""
     rank = draw(st.integers(0, 3))
     size = [draw(st.integers(1, 4)) for _ in range(rank)]
     channels = draw(widths)

@@ -1,4 +1,4 @@
-"""Critical points: those that the critical scheme has, to its own digits."""
+"""Critical points match those of the critical scheme, and satisfy their definition."""
 
 import math
 
@@ -31,7 +31,7 @@ def test_gelus_variance_that_stays_is_another() -> None:
 
 
 def test_critical_point_is_none() -> None:
-    """At it neither small differences grow nor does the variance, nor its deviations."""
+    """Small differences, the variance, and deviations of the variance all stay the same."""
     for activation in ACTIVATIONS:
         found = critical(activation)
         if found is None:

@@ -1,4 +1,4 @@
-"""Gaussian averages: mpmath's, at small and large variances, at every correlation."""
+"""Gaussian averages match mpmath at small and large variances and at every correlation."""
 
 import math
 from functools import cache
@@ -48,7 +48,7 @@ def test_growth_is_not_the_derivative(activation: Activation) -> None:
 
 
 def test_variance_that_is_vast_is_not_seen() -> None:
-    """The slope of tanh is then a peak, of area 4/3, at a density of 1/sqrt(2 pi q)."""
+    """The squared slope of tanh is then a narrow peak, of area 4/3, at density 1/sqrt(2 pi q)."""
     for q in (1e4, 1e6):
         peak = 4 / 3 / math.sqrt(2 * math.pi * q)
         found = moments(Activation(name="tanh"), q).slope_square
@@ -83,7 +83,7 @@ def test_places_that_are_interpolated_are_others(activation: Activation) -> None
 
 
 def mehler(activation: Activation, order: int, q: float, c: float) -> float:
-    """Return the average of a product: over n, c^n times a Hermite coefficient's square."""
+    """Return the average of a product as a sum of c^n times squared Hermite coefficients."""
     function, (z, weight) = phi(activation, order), panels()
     values = np.array([float(function(mpmath.mpf(math.sqrt(q) * x))) for x in z])
     before, hermite, total = np.zeros_like(z), np.ones_like(z), 0.0
@@ -134,7 +134,7 @@ def test_closed_form_is_not_the_general_integral(
 ) -> None:
     activation = Activation(name="leaky_relu", negative_slope=below)
     closed = joint(activation, 1.7, c)
-    monkeypatch.setattr(Activation, "below", None)  # an activation like any other
+    monkeypatch.setattr(Activation, "below", None)  # use the general integral
     monkeypatch.setattr(Activation, "at", lambda _, z: bent(below, z))
     assert closed == pytest.approx(joint(activation, 1.7, c), rel=1e-10, abs=1e-12)
 

@@ -1,4 +1,4 @@
-"""Requests that are wrong: each at its place, before anything that takes long."""
+"""Invalid requests: each error has its pointer, and is found before any long computation."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from tests.analysis.support import (
     LIMITS,
     PIPELINE,
     analysed,
-    asked,
     calibrated,
     conv,
     dense,
     norm,
     recipe_of,
     refused,
+    request_of,
 )
 
 PLAIN = recipe_of(dense(3, 8))
-BY_HAND: list[tuple[str, dict[str, Any], str, str]] = [
+INVALID: list[tuple[str, dict[str, Any], str, str]] = [
     ("activation", {"activation": "rely"}, "/activation", "Input should be 'linear'"),
     ("a list", {"activation": ["relu", "tahn", "relu"]}, "/activation/1", "'tanh'"),
     ("too few", {"activation": ["relu"]}, "/activation", "1 activations for 3 layers"),
@@ -34,7 +34,7 @@ BY_HAND: list[tuple[str, dict[str, Any], str, str]] = [
     ("text", {"residual_scale": "1"}, "/residual_scale", "number"),
     ("variance", {"input": {"variance": 0}}, "/input/variance", "greater than 0"),
     ("correlation", {"input": {"correlation": 1.5}}, "/input/correlation", "less than or equal"),
-    ("size", {"input": {"size": [8, 8]}}, "/input/size", "a size is of images"),
+    ("size", {"input": {"size": [8, 8]}}, "/input/size", "state a size only for images"),
     ("no size", {"input": {"size": [0]}}, "/input/size/0", "greater than or equal to 1"),
     ("wide", {"input": {"size": [5000]}}, "/input/size/0", "less than or equal to 4096"),
     ("compare", {"compare": ["zeros", "xaviar"]}, "/compare/1", "did you mean xavier"),
@@ -49,7 +49,7 @@ BY_HAND: list[tuple[str, dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "members", "pointer", "detail"), BY_HAND)
+@pytest.mark.parametrize(("name", "members", "pointer", "detail"), INVALID)
 def test_wrong_member_is_taken_or_said_elsewhere(
     name: str, members: Any, pointer: str, detail: str
 ) -> None:
@@ -84,23 +84,24 @@ MODEL = {"seed": 1, "model": {"preset": "llama-3.2-1b"}}
 TENSORS = {"seed": 1, "tensors": [{"name": "w", "shape": [2, 2], "init": "zeros"}]}
 
 NO_CHAINS: list[tuple[str, Any, dict[str, Any], str, str]] = [
-    ("no layers", TENSORS, {}, "/recipe/layers", "layers that follow each other"),
+    ("no layers", TENSORS, {}, "/recipe/layers", "needs layers that follow each other"),
     ("nothing", {"seed": 1}, {}, "/recipe/tensors", "the recipe has no tensors"),
-    ("a model", MODEL, {}, "/recipe/model", "no chain"),
+    ("a model", MODEL, {}, "/recipe/model", "a llama model cannot be analysed"),
     ("norms", recipe_of([norm("rms_norm", 8)]), {}, "/recipe/layers", "follow each other"),
-    ("lstm", recipe_of([*dense(1, 8), LSTM]), {}, "/recipe/layers/1/type", "lstm is no link"),
+    ("lstm", recipe_of([*dense(1, 8), LSTM]), {}, "/recipe/layers/1/type",
+     "lstm cannot be analysed"),
     ("width", broken(2, in_features=9), {}, "/recipe/layers/2",
-     "takes 9 inputs, and what comes before gives 8"),
+     "takes 9 inputs, but the layers before it give 8"),
     ("side by side", recipe_of(SIDE_BY_SIDE), {}, "/recipe/layers/1", "takes 8 inputs"),
     ("unknown key", broken(1, in_feature=8), {}, "/recipe/layers/1/in_feature", "did you mean"),
     ("bad init", broken(1, init="xaviar"), {}, "/recipe/layers/1/init", "did you mean xavier"),
     ("conv last", recipe_of([*dense(1, 8), *conv(1, 8)]), {}, "/recipe/layers/1",
-     "convolutions come first"),
+     "put convolutions first"),
     ("ranks", recipe_of([*conv(1, 8), {**conv(1, 8, rank=1)[0], "name": "z"}]), {},
-     "/recipe/layers/1", "needs 1 axes of places, and there are 2"),
+     "/recipe/layers/1", "needs 1 axes of positions, but its input has 2"),
     ("size's rank", recipe_of(conv(2, 8)), {"input": {"size": [8]}}, "/input/size", "1 axes"),
     ("flattened", recipe_of([*conv(1, 8), *dense(1, 8)]), {}, "/recipe/layers/1",
-     "8 channels at 32 x 32 places flattened"),
+     "8 channels at 32 x 32 positions flattened"),
     ("norm's width", recipe_of([*dense(1, 8), norm("batch_norm", 9)]), {}, "/recipe/layers/1",
      "takes 9 inputs"),
     ("no scales", recipe_of([*dense(1, 8), norm("batch_norm", 9, affine=False)]), {},
@@ -110,7 +111,8 @@ NO_CHAINS: list[tuple[str, Any, dict[str, Any], str, str]] = [
     ("axes", recipe_of([*dense(1, 8), norm("layer_norm", 8, normalized_shape=[2, 4])]), {},
      "/recipe/layers/1/type", "over one axis"),
     ("star", broken(1, name="a*"), {}, "/recipe/layers/1/name", "has a *"),
-    ("branch's end", broken(1, branch=[1, 2]), {}, "/recipe/layers/2", "ends at place 1 of 2"),
+    ("branch's end", broken(1, branch=[1, 2]), {}, "/recipe/layers/2",
+     "ends at [1, 2] instead of [2, 2]"),
     ("branch's order", broken(1, branch=[2, 2]), {}, "/recipe/layers/1/branch", "cannot follow"),
 ]  # fmt: skip
 
@@ -130,7 +132,7 @@ def test_branch_that_changes_its_width_is_added() -> None:
     layers = dense(2, 8)
     layers[0] |= {"branch": [1, 2], "out_features": 6}
     layers[1] |= {"branch": [2, 2], "in_features": 6, "out_features": 9}
-    assert "as wide as it" in refused(recipe_of(layers))["/recipe/layers/1"]
+    assert "need the same shape" in refused(recipe_of(layers))["/recipe/layers/1"]
     three = recipe_of([{**e, "branch": [1 + i, 3]} for i, e in enumerate(dense(3, 8))])
     assert refused(three) == {}
     skipped = [{**e, "branch": [[1, 3], [3, 3], [3, 3]][i]} for i, e in enumerate(dense(3, 8))]
@@ -185,4 +187,4 @@ def test_include_or_tensors_beside_a_chain_change_it() -> None:
 def test_question_of_many_bytes_is_read() -> None:
     small = LIMITS.model_copy(update={"max_body_bytes": 100})
     with pytest.raises(service.RecipeTooLarge):
-        analyse(asked(PLAIN), small, PIPELINE)
+        analyse(request_of(PLAIN), small, PIPELINE)

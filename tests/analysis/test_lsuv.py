@@ -1,4 +1,4 @@
-"""LSUV: variance 1 behind every layer, gains that every machine finds, and nothing else touched."""
+"""LSUV: variance 1 after every layer, the same gains on every machine, nothing else changed."""
 
 import json
 import math
@@ -13,13 +13,12 @@ import pytest
 import service
 from service.analysis import calibrate
 from service.analysis.measure import examples
-from service.analysis.network import applied, forward
+from service.analysis.network import apply_link, forward
 from service.backends import backend
 from service.stream.pipeline import Pipeline
 from tests.analysis.support import (
     LIMITS,
     PIPELINE,
-    asked,
     calibrated,
     chain,
     conv,
@@ -29,6 +28,7 @@ from tests.analysis.support import (
     normal,
     recipe_of,
     refused,
+    request_of,
 )
 from tests.support import ROOT
 
@@ -54,14 +54,14 @@ CASES: dict[str, tuple[list[Any], dict[str, Any]]] = {
 
 
 def stds(recipe: Any, members: Any, batch: int = 64) -> list[float]:
-    """Return the standard deviation behind every layer, on the batch that calibrated it."""
+    """Return the standard deviation after every layer, on the batch used for calibration."""
     made, weights = chain(recipe, **members)
     shape = (batch, *made.links[0].places, made.links[0].inputs)
     given = examples(shape, recipe["seed"], made.variance, 0.0, PIPELINE)
     found = []
 
     def apply(link: Any, values: Any) -> Any:
-        out = applied(weights, link, values)
+        out = apply_link(weights, link, values)
         if link.has_weights:
             found.append(float(out.std()))
         return out
@@ -117,14 +117,14 @@ def test_resolved_recipe_is_refused() -> None:
 
 
 def test_biases_are_not_accounted_for() -> None:
-    """Their covariance with the sums too: the gain solves a quadratic."""
+    """Including their covariance with the sums: the gain solves a quadratic equation."""
     layers = dense(1, 48, bias=True, bias_init=normal(0.5))
     layer = calibrated(recipe_of(layers), batch=4096)["layers"][0]
     made = service.generate(recipe_of(layers))["fc1.bias"]
     assert layer["std"] == pytest.approx(math.sqrt(1 + made.var()), rel=0.02)
     assert layer["gain"] == pytest.approx(math.sqrt(1 - made.var()), rel=0.02)
-    said = refused(recipe_of(dense(2, 8, bias=True, bias_init=normal(4.0))), calibrated)
-    assert "no gain gives fc1 outputs of variance 1" in said["/recipe/layers/0"]
+    errors = refused(recipe_of(dense(2, 8, bias=True, bias_init=normal(4.0))), calibrated)
+    assert "no gain gives fc1 outputs of variance 1" in errors["/recipe/layers/0"]
 
 
 @pytest.mark.parametrize("members", [
@@ -134,7 +134,7 @@ def test_biases_are_not_accounted_for() -> None:
 def test_rule_in_the_way_is_not_told_of(members: Any) -> None:
     found = refused(recipe_of(dense(3, 8), **members), calibrated)
     assert list(found) == ["/recipe/layers/1"]
-    assert "which have the last word" in found["/recipe/layers/1"]
+    assert "a rule or model_scheme overrides the init of fc2" in found["/recipe/layers/1"]
 
 
 def test_model_scheme_in_the_way_is_not_told_of() -> None:
@@ -152,35 +152,37 @@ def test_output_that_is_the_same_everywhere_is_divided_by_zero() -> None:
 
 
 def test_vast_inputs_end_in_an_error() -> None:
-    said = refused(recipe_of(BIASED), calibrated, input={"variance": 1e308})
-    assert "without biases it is inf" in said["/recipe/layers/0"]
+    errors = refused(recipe_of(BIASED), calibrated, input={"variance": 1e308})
+    assert "their variance is inf without biases" in errors["/recipe/layers/0"]
 
 
 @pytest.mark.parametrize("variance", [1e-308, 5e-324, 1e-200])
 def test_tiny_inputs_end_in_an_error(variance: float) -> None:
-    asked_ = {"input": {"variance": variance}}
-    said = refused(recipe_of(dense(2, 8)), calibrated, **asked_)
-    assert set(said) <= {"/recipe/layers/0"}
-    if not said:
-        found = calibrated(recipe_of(dense(2, 8)), **asked_)["layers"]
+    members = {"input": {"variance": variance}}
+    errors = refused(recipe_of(dense(2, 8)), calibrated, **members)
+    assert set(errors) <= {"/recipe/layers/0"}
+    if not errors:
+        found = calibrated(recipe_of(dense(2, 8)), **members)["layers"]
         assert all(math.isfinite(layer["gain"]) for layer in found)
 
 
 def test_batch_of_ones_own_is_drawn() -> None:
-    """From the library: in the convention's order of axes."""
+    """With the library the batch's axes have the convention's order."""
     batch = gaussian((10, 6, 5, 4)) * 3
     recipe = recipe_of([*conv(2, 6)])
-    found = calibrate(asked(recipe, activation="tanh"), LIMITS, PIPELINE, batch)
+    found = calibrate(request_of(recipe, activation="tanh"), LIMITS, PIPELINE, batch)
     made, weights = chain(found["recipe"], activation="tanh", input={"size": list(batch.shape[2:])})
-    seen = forward(made, np.moveaxis(batch, 1, -1), lambda link, v: applied(weights, link, v))
-    assert [float(left.std()) for left in seen.left] == pytest.approx([1, 1], abs=2**-11)
+    seen = forward(made, np.moveaxis(batch, 1, -1), lambda link, v: apply_link(weights, link, v))
+    assert [float(left.std()) for left in seen.outputs] == pytest.approx([1, 1], abs=2**-11)
     flax = recipe | {"convention": "flax"}
-    other = calibrate(asked(flax, activation="tanh"), LIMITS, PIPELINE, np.moveaxis(batch, 1, -1))
+    other = calibrate(
+        request_of(flax, activation="tanh"), LIMITS, PIPELINE, np.moveaxis(batch, 1, -1)
+    )
     assert len(other["layers"]) == 2
 
 
 def test_kernel_of_numpy_finds_another_gain() -> None:
-    text = asked(recipe_of(dense(3, 24)) | {"dtype": "F32"}, activation="tanh")
+    text = request_of(recipe_of(dense(3, 24)) | {"dtype": "F32"}, activation="tanh")
     plain = Pipeline(1, 2**24, backend("numpy", "numpy"))
     assert calibrate(text, LIMITS, plain) == calibrate(text, LIMITS, PIPELINE)
 
@@ -203,8 +205,8 @@ def test_processor_or_its_threads_change_a_gain() -> None:
         pytest.skip(f"NumPy's BLAS is {libraries}, whose kernel cannot be chosen")
     images = [*conv(2, 8), {**FLAT, "in_features": 8 * 36}]
     texts = [
-        asked(recipe_of(dense(4, 160)) | {"dtype": "F32"}, activation="gelu"),
-        asked(recipe_of(images), activation="relu", input={"size": [6, 6]}),
+        request_of(recipe_of(dense(4, 160)) | {"dtype": "F32"}, activation="gelu"),
+        request_of(recipe_of(images), activation="relu", input={"size": [6, 6]}),
     ]
     found = {gains(b"\n".join(texts), core, threads) for core, threads in CORES}
     assert len(found) == 1

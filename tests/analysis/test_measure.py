@@ -1,4 +1,4 @@
-"""What is measured: the batch's own numbers, and means that lie where theory says they do."""
+"""Measurements match numbers computed from the batch, and their means lie in theory's band."""
 
 import json
 import math
@@ -35,9 +35,9 @@ CURVES = ("ln_q", "ln_gradient")
 
 
 def test_mean_of_networks_lies_outside_theorys_band() -> None:
-    """Depth 50, width 512, 8 seeds: each case, each curve, each layer."""
+    """Every case, curve and layer at depth 50 and width 512, with 8 seeds."""
     run = [sys.executable, "-m", "tests.analysis.deep"]
-    # Threads of a BLAS that wait for a busy processor take several times as long as one.
+    # On a busy processor, several BLAS threads take several times as long as one.
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(run, capture_output=True, check=True, cwd=ROOT, env=env, timeout=120)
     answers = json.loads(done.stdout)
@@ -51,11 +51,11 @@ def test_mean_of_networks_lies_outside_theorys_band() -> None:
             assert seen.shape == (50,)
             assert ((low <= seen) & (seen <= high)).all(), (name, which)
         width = np.array(theory["ln_q_high"]) - np.array(theory["ln_q_low"])
-        assert width.max() < 4, name  # a band that holds everything says nothing
+        assert width.max() < 4, name  # a very wide band would prove nothing
 
 
 def test_band_is_wider_than_networks_are_apart() -> None:
-    """Of networks drawn one by one about a twentieth is outside, and few are all in the middle."""
+    """The band is about four standard deviations wide, and centred on single networks."""
     recipe = recipe_of(dense(30, 64), "kaiming_normal")
     theory = analysed(recipe)["curves"][0]["theory"]
     seen = [
@@ -69,9 +69,9 @@ def test_band_is_wider_than_networks_are_apart() -> None:
 
 def test_numbers_are_not_those_of_the_batch() -> None:
     recipe = recipe_of(dense(1, 8, bias=True, bias_init=normal(1.0)))
-    asked = {"batch": 6, "seeds": 1}
+    measure = {"batch": 6, "seeds": 1}
     given_ = {"variance": 2.0, "correlation": 0.25}
-    found = analysed(recipe, activation="relu", input=given_, measure=asked)
+    found = analysed(recipe, activation="relu", input=given_, measure=measure)
     measured = found["curves"][0]["measured"]
     made = service.generate(recipe)
     batch = examples((6, 8), 1, 2.0, 0.25, PIPELINE)
@@ -108,14 +108,14 @@ def test_examples_are_as_alike_as_others() -> None:
 
 def test_networks_of_more_seeds_are_not_those_of_one_after_the_other() -> None:
     recipe = recipe_of(dense(2, 8))
-    asked = {"measure": {"batch": 4, "seeds": 3}}
-    both = analysed(recipe, **asked)["curves"][0]["measured"]["ln_q"]
+    members = {"measure": {"batch": 4, "seeds": 3}}
+    both = analysed(recipe, **members)["curves"][0]["measured"]["ln_q"]
     each = [
         analysed(recipe | {"seed": 1 + i}, measure={"batch": 4})["curves"][0]["measured"]["ln_q"]
         for i in range(3)
     ]
     assert both == pytest.approx(np.mean(each, axis=0), rel=1e-12)
-    last = analysed(recipe | {"seed": 2**64 - 1}, **asked)
+    last = analysed(recipe | {"seed": 2**64 - 1}, **members)
     assert last["curves"][0]["measured"]["seeds"] == 3
 
 
@@ -149,8 +149,8 @@ CHAINS: list[tuple[str, list[Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("name", "layers", "more"), CHAINS, ids=[case[0] for case in CHAINS])
 def test_network_is_not_where_theory_says(name: str, layers: Any, more: dict[str, Any]) -> None:
     size = {} if "features" in str(layers[0]) else {"input": {"size": [8, 8]}}
-    asked = {"measure": {"batch": 24, "seeds": 4}, **size, **more}
-    curve = analysed(recipe_of(layers), **asked)["curves"][0]
+    members = {"measure": {"batch": 24, "seeds": 4}, **size, **more}
+    curve = analysed(recipe_of(layers), **members)["curves"][0]
     theory, measured = curve["theory"], curve["measured"]
     for which in CURVES:
         for layer, seen in enumerate(measured[which]):
@@ -175,15 +175,15 @@ def test_wide_linear_chain_is_not_where_theory_says(
     ]
     init = {"scheme": "variance_scaling", "scale": gain, "distribution": "normal"}
     recipe = recipe_of(layers, init)
-    asked = {"activation": "linear", "measure": {"batch": 32}, "input": {"correlation": 0.0}}
-    curve = analysed(recipe | {"seed": seed}, **asked)["curves"][0]
+    members = {"activation": "linear", "measure": {"batch": 32}, "input": {"correlation": 0.0}}
+    curve = analysed(recipe | {"seed": seed}, **members)["curves"][0]
     for which in CURVES:
         theory, measured = (curve[kind][which] for kind in ("theory", "measured"))
         assert measured == pytest.approx(theory, abs=0.6), which
 
 
 @pytest.mark.parametrize(
-    ("layers", "asked", "pointer", "limit"),
+    ("layers", "measure", "pointer", "limit"),
     [
         (dense(40, 512), {"batch": 512, "seeds": 8}, "/measure", "max_analysis_work"),
         (dense(40, 8192), {"batch": 4}, "/measure/batch", "max_analysis_values"),
@@ -196,10 +196,10 @@ def test_wide_linear_chain_is_not_where_theory_says(
     ],
 )  # fmt: skip
 def test_pass_that_takes_too_long_is_begun(
-    layers: Any, asked: Any, pointer: str, limit: str, monkeypatch: pytest.MonkeyPatch
+    layers: Any, measure: Any, pointer: str, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.analysis.measure.Weights", None)
-    found = refused(recipe_of(layers), activation="gelu", measure=asked)
+    found = refused(recipe_of(layers), activation="gelu", measure=measure)
     assert list(found) == [pointer]
     assert limit in found[pointer]
 

@@ -1,4 +1,4 @@
-"""Batches through generated weights and back, against torch's autograd in float64."""
+"""Forward and backward passes compared with torch's autograd in float64."""
 
 from functools import partial
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 import service
 from service.analysis.chain import Chain
-from service.analysis.network import applied, backward, forward
+from service.analysis.network import apply_link, backward, forward
 from tests.analysis.support import ACTIVATIONS, chain, conv, dense, gaussian, label, norm, recipe_of
 from tests.catalogue.layers.frameworks import imported
 
@@ -16,7 +16,7 @@ HEAD: dict[str, Any] = {"name": "head", "type": "linear"}
 
 
 def trained(chain: Chain, recipe: Any, batch: Any, end: Any) -> tuple[list[Any], list[Any]]:
-    """Return what torch gives behind every link, and the gradients there, channels last."""
+    """Return torch's output of every link and the gradients there, channels last."""
     torch = imported("torch")
     made = {k: torch.tensor(np.asarray(v, np.float64)) for k, v in service.generate(recipe).items()}
     signal = torch.tensor(np.moveaxis(batch, -1, 1), requires_grad=True)
@@ -83,11 +83,11 @@ def compare(recipe: Any, places: tuple[int, ...] = (), **members: Any) -> None:
     made, weights = chain(recipe, **members)
     width = made.links[0].inputs
     batch = gaussian((5, *places, width))
-    seen = forward(made, batch, partial(applied, weights))
-    end = gaussian(seen.left[-1].shape, 1)
+    seen = forward(made, batch, partial(apply_link, weights))
+    end = gaussian(seen.outputs[-1].shape, 1)
     gradients = list(backward(made, weights, seen, end))[::-1]
     values, theirs = trained(made, recipe, batch, end)
-    for ours, value in zip(seen.left, values, strict=True):
+    for ours, value in zip(seen.outputs, values, strict=True):
         np.testing.assert_allclose(ours, value, rtol=1e-9, atol=1e-11)
     for gradient, their in zip(gradients, theirs, strict=True):
         np.testing.assert_allclose(gradient, their, rtol=1e-9, atol=1e-9 * abs(their).max())
@@ -127,7 +127,7 @@ def test_norm_is_not_torchs(kind: str, affine: bool) -> None:
     rules = [{"match": f"norm*.{end}", "init": drawn} for end in ends]
     for layers, places in ((dense(3, 8), ()), (conv(3, 8), (4, 3))):
         if kind == "instance_norm" and not places:
-            continue  # torch has none without places
+            continue  # torch has no instance norm without positions
         mixed: list[Any] = []
         for i, each in enumerate(layers):
             mixed += [each, norm(kind, 8, f"norm{i}", **{key: affine})]
@@ -184,6 +184,6 @@ def test_weights_drawn_for_another_convention_compute_otherwise() -> None:
     for members in ({}, {"convention": "keras", "draw_convention": "pytorch"},
                     {"convention": "flax", "draw_convention": "pytorch"}):  # fmt: skip
         made, weights = chain(recipe_of(layers, **members), input={"size": [5, 4]})
-        outs.append(forward(made, batch, partial(applied, weights)).left[-1])
+        outs.append(forward(made, batch, partial(apply_link, weights)).outputs[-1])
     np.testing.assert_allclose(outs[1], outs[0], rtol=1e-12)
     np.testing.assert_allclose(outs[2], outs[0], rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Theory against brute force: mpmath's integrals layer by layer, and sums over every place."""
+"""Theory compared with brute force: mpmath's integrals, and sums over every position."""
 
 import math
 from itertools import product
@@ -65,7 +65,7 @@ def test_curve_is_not_that_of_mpmath() -> None:
         ln_q.append(math.log(q))
         assert found["correlation"][layer] == pytest.approx(c, rel=1e-9)
     ins = [10, *WIDTHS[:-1]]
-    # Back through a layer, a gradient is summed over fan_out, and chi counts fan_in.
+    # Going back, a gradient is summed over fan_out outputs, but chi is defined with fan_in.
     back = [math.log(chi * out / size) for chi, out, size in zip(chis, WIDTHS, ins, strict=True)]
     assert found["ln_q"] == pytest.approx(ln_q, rel=1e-9)
     assert found["chi"] == pytest.approx(chis, rel=1e-9)
@@ -87,7 +87,7 @@ def test_curve_at_depth_50_is_another(
     init: Any, activation: str, ln_q: float, ln_gradient: float
 ) -> None:
     found = theory(recipe_of(dense(50, 512), init), activation=activation)
-    # Nothing is applied before the first layer, whose output is so twice as large under He.
+    # There is no activation before the first layer, so He doubles the variance there.
     first = math.log(2) if init == "kaiming_normal" else 0
     assert found["ln_q"][0] == pytest.approx(
         first if not isinstance(init, dict) else math.log(25 / 9), abs=1e-9
@@ -121,7 +121,7 @@ def test_branch_of_two_layers_is_added_as_one_of_one() -> None:
 
 
 def places_summed(square: np.ndarray, window: tuple[int, ...], *, back: bool = False) -> np.ndarray:
-    """Return sums over a window at every place, tap by tap; zeros are beyond the edges."""
+    """Return sums over a window at every position, tap by tap, with zeros beyond the edges."""
     out = np.zeros_like(square)
     for at in np.ndindex(*square.shape):
         for tap in product(*map(range, window)):
@@ -175,7 +175,7 @@ def averaged(activation: Activation, order: int, q: np.ndarray) -> np.ndarray:
 
 
 def test_linear_map_is_not_that_of_many_networks() -> None:
-    """What an input of ones leaves at each place, over kernels drawn again and again."""
+    """Mean square at each position for an input of ones, over 4000 draws of the kernels."""
     made, _ = chain(
         recipe_of(conv(2, 4, [3, 2]), normal(1 / 24)),
         activation="linear",
@@ -216,7 +216,7 @@ def test_norm_keeps_the_variance_that_entered(kind: str) -> None:
     layers += [{**dense(1, 16, init=normal(2 / 16))[0], "name": "last"}]
     made, _ = chain(recipe_of(layers), activation="relu")
     found = theory_of(made, 0.5)
-    kept = 1 - 0.5 * (kind == "batch_norm")  # what all examples have in common goes
+    kept = 1 - 0.5 * (kind == "batch_norm")  # what all examples share is subtracted
     variances = [float(signal.square) for signal in found.signals]
     assert variances == pytest.approx([9, 1, 1], rel=1e-5)
     gradients = [float(gradient.square) for gradient in found.gradients]
@@ -227,11 +227,13 @@ def test_norm_keeps_the_variance_that_entered(kind: str) -> None:
 def test_norm_of_next_to_nothing_makes_one_of_it() -> None:
     layers = [*dense(1, 16, init=normal(1e-5 / 16)), norm("layer_norm", 16)]
     made, _ = chain(recipe_of(layers))
-    assert float(theory_of(made, 0.5).signals[1].square) == pytest.approx(0.5)  # of 1e-5 + 1e-5
+    assert float(theory_of(made, 0.5).signals[1].square) == pytest.approx(
+        0.5
+    )  # 1e-5 / (1e-5 + epsilon)
 
 
 def test_batch_norm_lets_gradients_alone() -> None:
-    """Yang et al. 2019: between ReLUs each multiplies them by pi / (pi - 1)."""
+    """Yang et al. 2019: each batch norm between ReLUs multiplies them by pi / (pi - 1)."""
     layers = [
         each
         for i, layer in enumerate(dense(20, 64))
@@ -267,7 +269,7 @@ def test_zero_kernel_but_its_centre_is_taken_for_a_full_one() -> None:
 def test_theory_calls_itself_reliable_where_it_is_not(
     init: Any, activation: str, scale: float, reliable: bool
 ) -> None:
-    """GELU's and SiLU's variance, without biases, leaves a fixed point that it does not stay at."""
+    """Without biases, the variance under GELU and SiLU moves away from its unstable fixed point."""
     found = theory(recipe_of(dense(50, 64), init), activation=activation, residual_scale=scale)
     assert found["reliable"] is reliable
     if activation == "relu" and init == "kaiming_normal":

@@ -1,4 +1,4 @@
-"""Transformers as chains, against what transformers' own modules do to single tokens."""
+"""Transformers as chains, compared with modules of the transformers library on single tokens."""
 
 import json
 import math
@@ -23,8 +23,8 @@ TINY: dict[str, Any] = {
 }
 
 
-def analysed(model: dict[str, Any], **asked: Any) -> dict[str, Any]:
-    text = json.dumps({"recipe": {"seed": 3, "model": model}, **asked}).encode()
+def analysed(model: dict[str, Any], **members: Any) -> dict[str, Any]:
+    text = json.dumps({"recipe": {"seed": 3, "model": model}, **members}).encode()
     return analyse(text, Limits(), shared())
 
 
@@ -38,13 +38,15 @@ def test_gpt2s_own_stream_is_not_what_theory_says() -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
     config = {key: value for key, value in TINY.items() if key != "architectures"}
     model = transformers.GPT2Model(transformers.GPT2Config(**config)).eval()
-    made = service.generate({"seed": 3, "model": TINY})
-    model.load_state_dict({name: torch.tensor(values) for name, values in made.items()})
+    weights = service.generate({"seed": 3, "model": TINY})
+    model.load_state_dict({name: torch.tensor(values) for name, values in weights.items()})
     with torch.no_grad():
         states = model(torch.arange(64)[:, None], output_hidden_states=True).hidden_states
-    seen = [math.log(float(state.pow(2).mean())) for state in states[1:-1]]  # ln_f is in the last
-    said = on_stream(analysed(TINY), "theory", "ln_q")[1::2]
-    assert said[:-1] == pytest.approx(seen, abs=0.1)
+    seen = [
+        math.log(float(state.pow(2).mean())) for state in states[1:-1]
+    ]  # the last state includes ln_f
+    theory = on_stream(analysed(TINY), "theory", "ln_q")[1::2]
+    assert theory[:-1] == pytest.approx(seen, abs=0.1)
 
 
 def test_stream_grows_otherwise_when_a_batch_passes_than_theory_says() -> None:
@@ -63,12 +65,14 @@ def test_unscaled_residual_branches_grow_no_more_than_scaled_ones() -> None:
 
 @pytest.mark.parametrize("family", ["bert", "vit"])
 def test_norms_leave_the_stream_other_than_it_is(family: str) -> None:
-    """Behind a norm the variance is 1; where norms are inside branches, it grows with depth."""
+    """After a norm the variance is 1; with norms inside the branches it grows with depth."""
     sizes = {"num_hidden_layers": 4, "hidden_size": 64, "num_attention_heads": 4}
     model = {"model_type": family, **sizes, "intermediate_size": 128}
     stream = on_stream(analysed(model), "theory", "ln_q")
     if family == "bert":
-        assert stream == pytest.approx([0.0] * 8, abs=1e-2)  # less what a norm adds below
+        assert stream == pytest.approx(
+            [0.0] * 8, abs=1e-2
+        )  # slightly less, because of a norm's epsilon
     else:
         assert stream == sorted(stream)
 
@@ -76,8 +80,11 @@ def test_norms_leave_the_stream_other_than_it_is(family: str) -> None:
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        ({"preset": "llama-3.2-1b"}, "llama is no chain"),
-        ({**TINY, "add_cross_attention": True}, "block 1 has more than attention"),
+        ({"preset": "llama-3.2-1b"}, "a llama model cannot be analysed"),
+        (
+            {**TINY, "add_cross_attention": True},
+            "block 1 is not one attention and two linear layers",
+        ),
         ({**TINY, "n_layer": 0}, "the model has no blocks"),
     ],
 )

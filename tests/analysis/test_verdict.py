@@ -1,4 +1,4 @@
-"""Verdicts: the words for what curves show, and which of the usual schemes is called the best."""
+"""Verdicts: their wording, and which usual scheme they recommend."""
 
 import math
 from typing import Any
@@ -24,7 +24,7 @@ def verdict(layers: Any, init: Any, **members: Any) -> str:
         ({"scheme": "normal", "std": 0.2}, ["grows by 10^", "kaiming_normal keeps them."]),
         ("zeros", ["signals falls to zero and the gradients' mean square falls to zero"]),
         (SMALL, ["signals falls to zero and the gradients' mean square falls to zero"]),
-        (HUGE, ["signals passes all bounds and the gradients' mean square passes all bounds"]),
+        (HUGE, ["signals overflows and the gradients' mean square overflows"]),
     ],
 )  # fmt: skip
 def test_words_are_wrong(init: Any, words: list[str]) -> None:
@@ -39,7 +39,7 @@ def test_inputs_that_become_one_are_not_told_of() -> None:
     assert curve["theory"]["correlation"][-1] > 0.999
     inputs = recipe_of(dense(600, 64), "kaiming_normal")
     found = analysed(inputs, activation="relu", input={"correlation": 0.99})["curves"][0]
-    assert "but any two inputs come out alike" in found["verdict"]
+    assert "but any two inputs give the same output" in found["verdict"]
     assert found["trains"] is False
 
 
@@ -62,7 +62,7 @@ def test_best_is_worse_than_another(name: str, depth: int) -> None:
     assert found["best"] == best
     for other in others:
         assert (other["trains"], -(other["spread"] or 1e9)) <= (best["trains"], -best["spread"] + 1)
-    # And it is what its own curve says, biases as the scheme has them.
+    # The listed spread equals that of the scheme's own curve, with the scheme's biases.
     again = analysed(recipe_of(layers, best["init"], rules=[
         {"match": "*.bias", "init": best["bias_init"]},
         {"match": "*.weight", "init": best["init"]}]), activation=name)  # fmt: skip

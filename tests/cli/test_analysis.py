@@ -1,4 +1,4 @@
-"""The commands of the analysis: charts, JSON, gains, and mistakes without a traceback."""
+"""The commands of the analysis: charts, JSON, gains, and errors without a traceback."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_chart_lacks_layers_or_a_verdict() -> None:
     for name in ("fc1 ", "fc30 "):
         assert name in printed
     assert printed.count("fc") == 17
-    assert "-8.7" in printed  # 29 halvings, of the last layer
+    assert "-8.7" in printed  # log10 of 29 halvings, at the last layer
 
 
 def test_printed_json_is_not_the_routes() -> None:
@@ -73,10 +73,10 @@ def test_calibrated_recipe_is_not_the_librarys() -> None:
     assert done.returncode == 0
     expected = calibrated(RECIPE, activation="tanh", batch=32)
     assert json.loads(done.stdout) == expected["recipe"]
-    told = done.stderr.decode().splitlines()
-    assert len(told) == 30
-    assert told[0].startswith("fc1: std ")
-    assert told[0].endswith(f"gain {expected['layers'][0]['gain']:g}")
+    lines = done.stderr.decode().splitlines()
+    assert len(lines) == 30
+    assert lines[0].startswith("fc1: std ")
+    assert lines[0].endswith(f"gain {expected['layers'][0]['gain']:g}")
     assert run("plan", "-", stdin=done.stdout).returncode == 0
 
 
@@ -127,7 +127,7 @@ def test_bad_flag_ends_in_a_traceback(flags: list[Any], said: bytes) -> None:
 
 
 def test_gains_are_not_those_of_the_data(tmp_path: Path) -> None:
-    """Images of one bright channel, as PyTorch orders them, through a chain that flattens them."""
+    """Images with one bright channel, channels first, through a chain that flattens them."""
     layers = [*conv(1, 4), {**dense(1, 80)[0], "out_features": 3}]
     data = np.random.default_rng(1).normal(0.0, 1.0, (32, 4, 5, 4))
     data[:, 2] *= 10
@@ -135,11 +135,11 @@ def test_gains_are_not_those_of_the_data(tmp_path: Path) -> None:
     text = json.dumps(recipe_of(layers)).encode()
     done = run("calibrate", "-", "--data", str(tmp_path / "data.safetensors"), stdin=text)
     assert done.returncode == 0
-    asked = json.dumps({"recipe": recipe_of(layers)}).encode()
-    found = calibrate(asked, LIMITS, PIPELINE, data)
+    request = json.dumps({"recipe": recipe_of(layers)}).encode()
+    found = calibrate(request, LIMITS, PIPELINE, data)
     assert json.loads(done.stdout) == found["recipe"]
     assert found["layers"][0]["std"] > 2
-    turned = calibrate(asked.replace(b'{"recipe": {', b'{"recipe": {"convention": "keras", '),
+    turned = calibrate(request.replace(b'{"recipe": {', b'{"recipe": {"convention": "keras", '),
                        LIMITS, PIPELINE, np.moveaxis(data, 1, -1))  # fmt: skip
     assert turned["layers"][0]["std"] == pytest.approx(found["layers"][0]["std"], rel=0.3)
 

@@ -1,4 +1,4 @@
-"""The routes of the analysis: the library's answers, their errors, their keys, and who waits."""
+"""The routes of the analysis: same responses as the library, errors, keys, and the quota."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ from tests.analysis.support import (
     LIMITS,
     PIPELINE,
     analysed,
-    asked,
     calibrated,
     conv,
     dense,
     recipe_of,
+    request_of,
 )
 from tests.web.problems import problem_of
 
@@ -60,18 +60,18 @@ def test_batch_that_is_sent_is_not_the_one_that_counts(client: TestClient) -> No
     answer = client.post("/v1/calibrate", files=sent(batch))
     text = json.dumps({"recipe": RECIPE}).encode()
     assert answer.json() == calibrate(text, LIMITS, PIPELINE, batch)
-    assert answer.json()["layers"][0]["std"] > 3  # of values with a mean, and not of drawn ones
+    assert answer.json()["layers"][0]["std"] > 3  # the sent values have a mean, drawn ones do not
 
 
 @pytest.mark.parametrize(
     ("batch", "members", "said"),
     [
-        (np.ones((4, 15)), {}, "/batch: it has the shape [4, 15], and [4, 16] would enter"),
-        (np.ones((4, 16)), {"batch": 4}, "/batch: it is of a batch that is drawn"),
-        (np.ones((4, 16)), {"input": {}}, "/input: it is of a batch that is drawn"),
+        (np.ones((4, 15)), {}, "/batch: it has the shape [4, 15], but the chain takes [4, 16]"),
+        (np.ones((4, 16)), {"batch": 4}, "/batch: it describes a drawn batch"),
+        (np.ones((4, 16)), {"input": {}}, "/input: it describes a drawn batch"),
         (np.zeros((4, 16)), {}, "/recipe/layers/0: no gain gives fc1 outputs of variance 1"),
         (np.ones((4, 16), np.int32), {}, "'x', is I32: send floats"),
-        (np.ones(16), {}, "has the shape [16]: examples come first"),
+        (np.ones(16), {}, "has the shape [16]: send two or more axes"),
         (np.full((4, 16), np.nan), {}, "has values that are not finite"),
     ],
 )
@@ -96,7 +96,7 @@ def test_name_that_is_not_ascii_is_lost(client: TestClient) -> None:
     layers[0]["name"] = "schicht_ü_層"
     answer = client.post("/v1/analysis", json={"recipe": recipe_of(layers)})
     assert answer.json()["layers"][0]["name"] == layers[0]["name"]
-    text = asked(recipe_of(dense(1, 4))).replace(b"fc1", b"a\\ud800")
+    text = request_of(recipe_of(dense(1, 4))).replace(b"fc1", b"a\\ud800")
     headers = {"content-type": "application/json"}
     problem_of(client.post("/v1/analysis", content=text, headers=headers), 400)
 
@@ -153,7 +153,7 @@ def test_key_of_another_scope_opens_it(
 def test_more_are_under_way_than_may_be_or_nothing_else_is_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One place, and it is taken: others wait, are refused, and are let in when it is free."""
+    """With the only slot taken, others wait and are refused, and succeed when it is free."""
     begun, ended = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> dict[str, Any]:
